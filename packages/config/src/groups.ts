@@ -1,0 +1,198 @@
+// The settings that several programs share, one group per thing that is set up with them, and the rules between them.
+import type { ConfigProblem } from './errors.ts';
+import { defineSettings } from './settings.ts';
+import { addresses, bool, integer, oneOf, pattern, text, topicName, url } from './types.ts';
+
+export const limitsSettings = defineSettings({
+  alertThrottling: {
+    type: bool(),
+    default: true,
+    live: true,
+    description: 'Throttling on or off.',
+  },
+  maxAlertPerSec: {
+    type: integer(1, 100_000),
+    default: 10,
+    live: true,
+    description: 'Alerts that one container may generate within one second (1..100000).',
+  },
+  throttleSec: {
+    type: integer(1, 86_400),
+    default: 30,
+    unit: 'seconds',
+    live: true,
+    description: "How long a container's alerts are dropped once it crossed the threshold (1..86400).",
+  },
+});
+
+export const kafkaSettings = defineSettings({
+  kafkaBrokers: {
+    type: addresses(),
+    default: ['127.0.0.1:9092'],
+    description: 'Kafka brokers, host:port, with commas between them.',
+  },
+  kafkaTls: { type: bool(), default: false, description: 'Talk TLS to Kafka.' },
+  kafkaTlsCaFile: { type: text('a path'), description: "PEM file with the CA of the brokers' certificates." },
+  kafkaTlsCertFile: {
+    type: text('a path'),
+    description: 'PEM file with the client certificate, for mutual TLS.',
+  },
+  kafkaTlsKeyFile: { type: text('a path'), description: 'PEM file with the key of the client certificate.' },
+  kafkaSaslMechanism: {
+    type: oneOf('plain', 'scram-sha-256', 'scram-sha-512'),
+    description: 'SASL mechanism: plain, scram-sha-256 or scram-sha-512. Not set: no SASL.',
+  },
+  kafkaSaslUsername: { type: text(), description: 'SASL user.' },
+  kafkaSaslPassword: { type: text(), secret: true, description: 'SASL password.' },
+});
+
+export const registrySettings = defineSettings({
+  schemaRegistryUrl: {
+    type: url('http', 'https'),
+    default: 'http://127.0.0.1:8081',
+    description: 'Schema registry (Confluent API).',
+  },
+  schemaRegistryUsername: { type: text(), description: 'User for basic authentication at the registry.' },
+  schemaRegistryPassword: { type: text(), secret: true, description: 'Password for it.' },
+});
+
+export const redisSettings = defineSettings({
+  redisUrl: {
+    type: url('redis', 'rediss'),
+    default: 'redis://127.0.0.1:6379',
+    description: 'Redis, redis://host:port/db; rediss:// talks TLS.',
+  },
+  redisUsername: { type: text(), description: 'Redis user; wins over the one in the URL.' },
+  redisPassword: { type: text(), secret: true, description: 'Redis password; wins over the one in the URL.' },
+  redisTlsCaFile: {
+    type: text('a path'),
+    description: "PEM file with the CA of the Redis server's certificate.",
+  },
+});
+
+export const topicSettings = defineSettings({
+  rawTopic: { type: topicName(), default: 'kubearmor.alerts', description: 'Topic with every alert.' },
+  throttledTopic: {
+    type: topicName(),
+    default: 'kubearmor.alerts.throttled',
+    description: 'Topic with what is left after throttling.',
+  },
+  deadLetterTopic: {
+    type: topicName(),
+    default: 'kubearmor.alerts.dead-letter',
+    description: 'Topic with what could not be read, as it came.',
+  },
+});
+
+/** How topics are made where they are missing. */
+export const topicCreationSettings = defineSettings({
+  topicPartitions: {
+    type: integer(1, 10_000),
+    default: 6,
+    description: 'Partitions of topics that are made because they are missing.',
+  },
+  topicReplication: { type: integer(1, 32), default: 1, description: 'Replicas of such topics.' },
+});
+
+export const groupSettings = defineSettings({
+  consumerGroup: {
+    type: pattern(/^[^\s{}/]{1,200}$/, 'a name without spaces, braces and slashes, at most 200 characters'),
+    default: 'alert-throttle',
+    description: 'Consumer group of the throttler; also names its keys in Redis.',
+  },
+});
+
+export const startSettings = defineSettings({
+  startFrom: {
+    type: oneOf('earliest', 'latest'),
+    description: 'Where a group without committed offsets begins: earliest or latest.',
+  },
+});
+
+/** Health, readiness and metrics. `httpPort` not set means: the usual port of the service, or a free one. */
+export const httpSettings = defineSettings({
+  httpHost: {
+    type: text('an address'),
+    default: '127.0.0.1',
+    description: 'Address for health and metrics.',
+  },
+  httpPort: {
+    type: integer(0, 65_535),
+    description:
+      'Port for health and metrics. Not set: the usual one, or a free one if that is taken. 0: a free one.',
+  },
+});
+
+export const logSettings = defineSettings({
+  logLevel: {
+    type: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+    default: 'info',
+    description: 'Least severe log lines that are written: trace, debug, info, warn, error, fatal, silent.',
+  },
+  logFormat: { type: oneOf('json', 'pretty'), default: 'json', description: 'Log lines as json or pretty.' },
+});
+
+/** Every shared setting: one file may serve all the programs, so each of them knows the keys of the others. */
+export const sharedSettings = {
+  ...limitsSettings,
+  ...kafkaSettings,
+  ...registrySettings,
+  ...redisSettings,
+  ...topicSettings,
+  ...topicCreationSettings,
+  ...groupSettings,
+  ...startSettings,
+  ...httpSettings,
+  ...logSettings,
+};
+
+/** What must hold between settings of the groups above; a rule is silent where its settings are not in use. */
+export function sharedRules(config: Readonly<Record<string, unknown>>): ConfigProblem[] {
+  const messages = [
+    ...distinctTopics(config),
+    ...completeSasl(config),
+    ...usefulTls(config),
+    ...basicAuth(config),
+  ];
+  return messages.map((message) => ({ source: 'settings', message }));
+}
+
+function distinctTopics(config: Readonly<Record<string, unknown>>): string[] {
+  const topics = [config['rawTopic'], config['throttledTopic'], config['deadLetterTopic']].filter(Boolean);
+  if (new Set(topics).size === topics.length) return [];
+  return [`RAW_TOPIC, THROTTLED_TOPIC and DEAD_LETTER_TOPIC must differ, got ${topics.join(', ')}`];
+}
+
+function completeSasl(config: Readonly<Record<string, unknown>>): string[] {
+  const mechanism = config['kafkaSaslMechanism'];
+  const username = config['kafkaSaslUsername'];
+  const password = config['kafkaSaslPassword'];
+  if (mechanism === undefined) {
+    const given = username === undefined ? 'KAFKA_SASL_PASSWORD' : 'KAFKA_SASL_USERNAME';
+    return username === undefined && password === undefined
+      ? []
+      : [`${given} is set, but KAFKA_SASL_MECHANISM is not: plain, scram-sha-256 or scram-sha-512`];
+  }
+  if (username !== undefined && password !== undefined) return [];
+  return ['KAFKA_SASL_MECHANISM is set, so KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD must be, too'];
+}
+
+function usefulTls(config: Readonly<Record<string, unknown>>): string[] {
+  const files = ['kafkaTlsCaFile', 'kafkaTlsCertFile', 'kafkaTlsKeyFile'].filter(
+    (key) => config[key] !== undefined,
+  );
+  const problems: string[] = [];
+  if (files.length > 0 && config['kafkaTls'] !== true)
+    problems.push('KAFKA_TLS_CA_FILE, KAFKA_TLS_CERT_FILE and KAFKA_TLS_KEY_FILE need KAFKA_TLS=true');
+  if ((config['kafkaTlsCertFile'] === undefined) !== (config['kafkaTlsKeyFile'] === undefined))
+    problems.push('KAFKA_TLS_CERT_FILE and KAFKA_TLS_KEY_FILE belong together: set both or none');
+  if (config['redisTlsCaFile'] !== undefined && !String(config['redisUrl']).startsWith('rediss://'))
+    problems.push('REDIS_TLS_CA_FILE needs a REDIS_URL that begins with rediss://');
+  return problems;
+}
+
+function basicAuth(config: Readonly<Record<string, unknown>>): string[] {
+  const named = config['schemaRegistryUsername'] === undefined;
+  const secret = config['schemaRegistryPassword'] === undefined;
+  return named === secret ? [] : ['SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD belong together'];
+}

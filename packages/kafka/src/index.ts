@@ -1,0 +1,24 @@
+// Kafka as every program here uses it: the client, the three topics, partitioning by key, compression.
+export {
+  AlertKafka,
+  createKafka,
+  kafkaOptions,
+  type KafkaOptions,
+  type SaslOptions,
+  type TlsOptions,
+} from './client.ts';
+export { MAX_UNPACKED_BYTES, registerCompression } from './compression.ts';
+export { stopIdleTimers } from './idle-timer.ts';
+export { logInto, type KafkaLogger } from './logging.ts';
+export { murmur2Partitioner, partitionFor } from './partitioning.ts';
+export {
+  checkTopics,
+  createTopics,
+  DEAD_LETTER_MESSAGE_BYTES,
+  RAW_RETENTION_MS,
+  topicProblems,
+  type TopicFacts,
+  type TopicNames,
+  type TopicProblem,
+  type TopicSize,
+} from './topics.ts';

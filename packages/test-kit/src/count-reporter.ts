@@ -1,0 +1,46 @@
+// Closes every test run with one plain line that people and CI can read: `N passed, N failed, N skipped`.
+import { writeSync } from 'node:fs';
+import type { Reporter, SerializedError, TestModule, TestSuite } from 'vitest/node';
+
+export interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+/**
+ * Every test case once. Whatever failed outside of a test case counts as one failure: a file that cannot be loaded,
+ * a hook of a file or a suite, an error that nobody caught.
+ */
+export function countTests(modules: readonly TestModule[], unhandled: readonly SerializedError[]): Counts {
+  let [passed, failed, skipped] = [0, unhandled.length, 0];
+  for (const module of modules) {
+    const suites: (TestModule | TestSuite)[] = [module, ...module.children.allSuites()];
+    failed += suites.filter((suite) => suite.errors().length > 0).length;
+    for (const test of module.children.allTests()) {
+      const { state } = test.result();
+      if (state === 'passed') passed++;
+      else if (state === 'failed') failed++;
+      else skipped++;
+    }
+  }
+  return { passed, failed, skipped };
+}
+
+/** A run that ends in failure says so in its counts, whatever the failure was. */
+export function closingLine({ passed, failed, skipped }: Counts, exitCode: number): string {
+  return `${passed} passed, ${exitCode === 0 ? failed : Math.max(1, failed)} failed, ${skipped} skipped`;
+}
+
+export class CountReporter implements Reporter {
+  private counts: Counts = { passed: 0, failed: 0, skipped: 0 };
+
+  /** At the exit of the process: other reporters and the teardown of the stack write after the last test. */
+  onInit(): void {
+    process.once('exit', (code) => writeSync(process.stdout.fd, `${closingLine(this.counts, code)}\n`));
+  }
+
+  onTestRunEnd(modules: readonly TestModule[], unhandled: readonly SerializedError[]): void {
+    this.counts = countTests(modules, unhandled);
+  }
+}

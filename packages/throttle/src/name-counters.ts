@@ -1,0 +1,33 @@
+/** How many alerts were dropped of each name. Bounded: the first 16 distinct names have a counter each, later ones share "other". */
+import type { NameCount } from './interval-event.ts';
+
+export const COUNTED_NAMES = 16;
+
+export class NameCounters {
+  readonly names: string[] = [];
+  readonly counts: number[] = [];
+  /** Alerts of all names that came after the first 16. */
+  other = 0;
+
+  add(name: string): void {
+    const { names } = this;
+    let i = 0;
+    while (i < names.length && names[i] !== name) i++;
+    if (i < names.length) this.counts[i] = (this.counts[i] ?? 0) + 1;
+    else if (i < COUNTED_NAMES) {
+      names.push(name);
+      this.counts.push(1);
+    } else this.other += 1;
+  }
+
+  /** Largest first, equal ones by name; "other" comes after the names of its size. */
+  toList(): NameCount[] {
+    const list = this.names.map((Name, i) => ({ Name, Alerts: this.counts[i] ?? 0 }));
+    list.sort((a, b) => b.Alerts - a.Alerts || (a.Name < b.Name ? -1 : 1));
+    if (this.other > 0) {
+      const at = list.findIndex((entry) => entry.Alerts < this.other);
+      list.splice(at < 0 ? list.length : at, 0, { Name: 'other', Alerts: this.other });
+    }
+    return list;
+  }
+}

@@ -1,0 +1,259 @@
+// Records to Kafka, idempotent and with acks=all.
+//
+// Order is everything here: the throttler skips a record whose number is not above the highest one that it has seen of
+// the same node and boot in the partition. So record k+1 of a partition is never sent before k is acknowledged: one
+// send at a time, and after any failure the same records again, in the same order. A kafkajs producer that failed is
+// discarded: it would give the sequence numbers of the failed batch to other records, and the broker would take those
+// for repeats and drop them.
+import { RegistryUnavailableError } from '@alert-throttle/alert';
+import { checkTopics, partitionFor, type AlertKafka, type TopicNames } from '@alert-throttle/kafka';
+import type { IHeaders, Message, Producer, TopicMessages } from 'kafkajs';
+import { recordBytes } from '../core/record.ts';
+import { ProducerError, reasonOf } from '../errors.ts';
+import type { AlertSink, Clock, SpooledRecord } from '../ports.ts';
+import { upgrade } from './alert-schemas.ts';
+import { setSchemaId, WIRE_HEADER_BYTES } from './avro-encoder.ts';
+
+/** kafkajs groups the messages of a partition in quadratic time. */
+const MAX_MESSAGES = 500;
+
+/** Kafka's default for a batch is 1 MiB, and kafkajs makes one batch per partition and send. */
+const MAX_PARTITION_BYTES = 900 * 1024;
+const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
+
+/** kafkajs gets the sequence wrong where it wraps at 2^31. */
+const MAX_MESSAGES_PER_PRODUCER = 1_000_000_000;
+
+const SEND_TIMEOUT_MS = 60_000;
+const DISCONNECT_TIMEOUT_MS = 2_000;
+const PARTITIONS_MAX_AGE_MS = 5 * 60_000;
+const MAX_CACHED_KEYS = 10_000;
+
+/** As much of AlertCodec as is needed to send. */
+export interface SchemaRegistration {
+  /** Registers the Alert schema for the topic; the newest version's id. */
+  register(topic: string): Promise<number>;
+  encode(alert: ReturnType<typeof upgrade>): Buffer;
+}
+
+export interface KafkaSinkOptions {
+  /** A new client each time. */
+  readonly createKafka: () => AlertKafka;
+  readonly codec: SchemaRegistration;
+  readonly topics: TopicNames;
+  readonly brokers: readonly string[];
+  readonly schemaVersion: number;
+  readonly clock: Clock;
+  readonly warn: (fields: object, message: string) => void;
+}
+
+interface Connection {
+  readonly kafka: AlertKafka;
+  readonly producer: Producer;
+  readonly schemaId: number;
+  sentMessages: number;
+}
+
+interface PartitionCounts {
+  readonly raw: number;
+  readonly deadLetter: number;
+  readonly atMs: number;
+}
+
+export class KafkaSink implements AlertSink {
+  readonly target: string;
+  readonly #options: KafkaSinkOptions;
+  #schemaId: number | undefined;
+  #connection: Connection | undefined;
+  #partitions: PartitionCounts = { raw: 1, deadLetter: 1, atMs: 0 };
+  #partitionOfKey = new Map<string, number>();
+
+  constructor(options: KafkaSinkOptions) {
+    this.#options = options;
+    this.target = `Kafka at ${options.brokers.join(',')}`;
+  }
+
+  async connect(): Promise<void> {
+    if (this.#connection) return;
+    const { createKafka, codec, topics } = this.#options;
+    this.#schemaId ??= await codec.register(topics.raw);
+    const kafka = createKafka();
+    let producer: Producer | undefined;
+    try {
+      await this.#requireTopics(kafka);
+      await this.#fetchPartitions(kafka);
+      producer = kafka.producer({
+        idempotent: true,
+        maxInFlightRequests: 1,
+        allowAutoTopicCreation: false,
+        retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 3 },
+      });
+      await producer.connect();
+    } catch (error) {
+      if (producer) await this.#abandon(producer);
+      throw this.#explain(error, 'cannot connect to');
+    }
+    this.#connection = { kafka, producer, schemaId: this.#schemaId, sentMessages: 0 };
+  }
+
+  fit(records: readonly SpooledRecord[]): number {
+    const counts = new Map<string, { messages: number; bytes: number }>();
+    let total = 0;
+    for (const [index, record] of records.entries()) {
+      const place = `${record.kind === 'deadLetter' ? 'd' : 'r'}${this.#partitionOf(record)}`;
+      const count = counts.get(place) ?? { messages: 0, bytes: 0 };
+      counts.set(place, count);
+      const bytes = recordBytes(record);
+      count.messages += 1;
+      count.bytes += bytes;
+      total += bytes;
+      const isFull =
+        count.messages > MAX_MESSAGES || count.bytes > MAX_PARTITION_BYTES || total > MAX_REQUEST_BYTES;
+      if (isFull && index > 0) return index;
+    }
+    return records.length;
+  }
+
+  async send(records: readonly SpooledRecord[]): Promise<void> {
+    const connection = await this.#freshConnection();
+    const topicMessages = this.#messages(records, connection.schemaId);
+    connection.sentMessages += records.length;
+    try {
+      await within(
+        SEND_TIMEOUT_MS,
+        connection.producer.sendBatch({ acks: -1, topicMessages }),
+        () => new ProducerError('SEND_TIMEOUT', `no answer within ${SEND_TIMEOUT_MS / 1000} s`),
+      );
+    } catch (error) {
+      await this.disconnect();
+      throw this.#explain(error, 'cannot send to');
+    }
+  }
+
+  async disconnect(): Promise<void> {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    if (connection) await this.#abandon(connection.producer);
+  }
+
+  async #freshConnection(): Promise<Connection> {
+    if (this.#connection && this.#connection.sentMessages > MAX_MESSAGES_PER_PRODUCER) await this.disconnect();
+    await this.connect();
+    const connection = this.#connection;
+    if (!connection) throw new ProducerError('SEND_FAILED', `not connected to ${this.target}`);
+    if (this.#options.clock.nowMs() - this.#partitions.atMs > PARTITIONS_MAX_AGE_MS) {
+      try {
+        await this.#fetchPartitions(connection.kafka);
+      } catch (error) {
+        await this.disconnect();
+        throw this.#explain(error, 'cannot ask');
+      }
+    }
+    return connection;
+  }
+
+  #messages(records: readonly SpooledRecord[], schemaId: number): TopicMessages[] {
+    const { topics } = this.#options;
+    const raw: Message[] = [];
+    const deadLetters: Message[] = [];
+    for (const record of records) {
+      const message: Message = {
+        key: record.key,
+        value: this.#valueOf(record, schemaId),
+        partition: this.#partitionOf(record),
+      };
+      if (record.headers !== null) message.headers = JSON.parse(record.headers) as IHeaders;
+      (record.kind === 'deadLetter' ? deadLetters : raw).push(message);
+    }
+    const topicMessages = [
+      { topic: topics.raw, messages: raw },
+      { topic: topics.deadLetter, messages: deadLetters },
+    ];
+    return topicMessages.filter(({ messages }) => messages.length > 0);
+  }
+
+  #valueOf({ kind, value, schemaVersion }: SpooledRecord, schemaId: number): Buffer | null {
+    if (value === null) return null;
+    const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+    if (kind === 'deadLetter') return bytes;
+    if (schemaVersion !== this.#options.schemaVersion)
+      return this.#options.codec.encode(upgrade(bytes.subarray(WIRE_HEADER_BYTES), schemaVersion));
+    setSchemaId(bytes, schemaId);
+    return bytes;
+  }
+
+  #partitionOf({ kind, key }: SpooledRecord): number {
+    if (kind === 'deadLetter') return partitionFor(key, this.#partitions.deadLetter);
+    let partition = this.#partitionOfKey.get(key);
+    if (partition === undefined) {
+      partition = partitionFor(key, this.#partitions.raw);
+      if (this.#partitionOfKey.size >= MAX_CACHED_KEYS) this.#partitionOfKey.clear();
+      this.#partitionOfKey.set(key, partition);
+    }
+    return partition;
+  }
+
+  /** The throttled topic is none of our business, but somebody will want to know. */
+  async #requireTopics(kafka: AlertKafka): Promise<void> {
+    const { topics, warn } = this.#options;
+    const problems = await checkTopics(kafka, topics);
+    for (const { topic, problem, fix } of problems) {
+      if (topic === topics.throttled) {
+        warn({ topic, fix }, `topic ${topic} ${problem}; to set it right: ${fix}`);
+        continue;
+      }
+      throw new ProducerError('TOPIC_UNUSABLE', `topic ${topic} ${problem}; to set it right: ${fix}`);
+    }
+  }
+
+  async #fetchPartitions(kafka: AlertKafka): Promise<void> {
+    const { topics: names, clock, warn } = this.#options;
+    const admin = kafka.admin();
+    await admin.connect();
+    try {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [names.raw, names.deadLetter] });
+      const countOf = (name: string): number =>
+        topics.find((topic) => topic.name === name)?.partitions.length ?? 0;
+      const next = { raw: countOf(names.raw), deadLetter: countOf(names.deadLetter), atMs: clock.nowMs() };
+      if (next.raw !== this.#partitions.raw) {
+        if (this.#partitions.atMs > 0)
+          warn({ before: this.#partitions.raw, now: next.raw }, `topic ${names.raw} has more partitions now`);
+        this.#partitionOfKey.clear();
+      }
+      this.#partitions = next;
+    } finally {
+      await admin.disconnect();
+    }
+  }
+
+  #explain(error: unknown, what: string): Error {
+    if (error instanceof RegistryUnavailableError) return error;
+    if (error instanceof ProducerError && error.code !== 'SEND_TIMEOUT') return error;
+    return new ProducerError('SEND_FAILED', `${what} ${this.target}: ${reasonOf(error)}`, { cause: error });
+  }
+
+  /** Not waited for long: a producer in trouble may take its time, and nothing depends on it any more. */
+  async #abandon(producer: Producer): Promise<void> {
+    const done = producer.disconnect().catch(() => undefined);
+    await within(DISCONNECT_TIMEOUT_MS, done, () => undefined);
+  }
+}
+
+/** The promise's outcome, or what `late` makes after so many milliseconds: an Error is thrown. */
+async function within<T>(ms: number, promise: Promise<T>, late: () => Error | undefined): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<undefined>((resolve, reject) => {
+    timer = setTimeout(() => {
+      const error = late();
+      if (error) reject(error);
+      else resolve(undefined);
+    }, ms);
+  });
+  // A rejection that comes after the timeout has nobody else to take it.
+  promise.catch(() => undefined);
+  try {
+    return await Promise.race([promise, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

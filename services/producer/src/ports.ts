@@ -1,0 +1,110 @@
+// What the pipeline needs of the world: where lines come from, where records wait, where they go, what time it is.
+import type { Line, StreamPosition } from './core/line-splitter.ts';
+import type { Loss } from './core/loss.ts';
+import type { NewRecord } from './core/record.ts';
+
+/** A stream of lines, each of which should be one alert. */
+export interface AlertSource {
+  /** For people, and in dead letters: the file's name, or `stdin`. */
+  readonly name: string;
+  /** A regular file: what was not read can be read later, so nothing is lost by waiting. */
+  readonly replayable: boolean;
+  /** Bytes that there are to read, where that is known. */
+  readonly totalBytes: number | undefined;
+  /** Where this run began: after a restart a file goes on where it was left. */
+  readonly start: StreamPosition;
+  /** Batches in order, each of bounded size; the next is read when it is asked for. Throws SOURCE_UNREADABLE. */
+  batches(): AsyncIterable<LineBatch>;
+  /** How to take the source up again at `position`; undefined where that cannot be done. */
+  cursorAt(position: StreamPosition): Cursor | undefined;
+  close(): Promise<void>;
+}
+
+export interface LineBatch {
+  readonly lines: readonly Line[];
+  /** Just after the last line of the batch, blank ones included. */
+  readonly end: StreamPosition;
+}
+
+/** How far a source has been read; the spool keeps it without knowing what is in it. */
+export interface Cursor {
+  readonly source: string;
+  readonly value: string;
+}
+
+export interface SpooledRecord extends NewRecord {
+  /** Grows with each record. */
+  readonly id: number;
+  /** Of an alert: the version of the Alert schema that it was written with. */
+  readonly schemaVersion: number;
+  readonly storedAtMs: number;
+}
+
+/** What changes together: after a crash all of it is there, or none. */
+export interface SpoolAppend {
+  readonly records: readonly NewRecord[];
+  /** The number of the alert after these. */
+  readonly nextSequence: number;
+  /** Alerts that were lost and not yet announced. */
+  readonly loss: Loss | undefined;
+  readonly cursor: Cursor | undefined;
+}
+
+export interface SpoolUsage {
+  readonly records: number;
+  readonly bytes: number;
+  /** When the oldest record came in. */
+  readonly oldestAtMs: number | undefined;
+}
+
+export interface ReadLimits {
+  readonly maxRecords: number;
+  /** At least one record is read, whatever its size. */
+  readonly maxBytes: number;
+}
+
+/** Records on disk, in order. What append() took is there after any crash, until it was acknowledged. */
+export interface Spool {
+  /** Names the life of this spool. */
+  readonly bootId: string;
+  readonly nextSequence: number;
+  /** Alerts that were lost and not yet announced. */
+  readonly loss: Loss | undefined;
+  usage(): SpoolUsage;
+  /** Whether records of so many bytes keep the spool within its bound. */
+  fits(bytes: number): boolean;
+  /** Durable when it returns. Throws SPOOL_DISK_FULL, and nothing has changed. */
+  append(append: SpoolAppend): void;
+  /** The records after `afterId`, oldest first. */
+  read(afterId: number, limits: ReadLimits): SpooledRecord[];
+  /** The broker has these, the oldest ones of the spool. Becomes durable with the next append() or flush(). */
+  acknowledge(records: readonly SpooledRecord[]): void;
+  /** Makes acknowledgements durable; without room on the disk, later. */
+  flush(): void;
+  cursor(source: string): string | undefined;
+  /** The source was produced to its end. Becomes durable with everything acknowledged so far. */
+  forgetCursor(source: string): void;
+  setMaxBytes(maxBytes: number): void;
+  close(): void;
+}
+
+/** Where the records go. One caller, one send at a time. */
+export interface AlertSink {
+  /** For messages: who is at the other end. */
+  readonly target: string;
+  /** Ready to send when it resolves. Rejects with what stands in the way. */
+  connect(): Promise<void>;
+  /** How many of the records, from the first on, fit one send; at least 1. Only while connected. */
+  fit(records: readonly SpooledRecord[]): number;
+  /** Resolves when the broker has all of them. After a rejection it may have some; the sink is then disconnected. */
+  send(records: readonly SpooledRecord[]): Promise<void>;
+  disconnect(): Promise<void>;
+}
+
+export interface Clock {
+  /** Since the epoch. */
+  nowMs(): number;
+  nowMicros(): number;
+  /** Resolves after so many milliseconds, or when the signal aborts. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}

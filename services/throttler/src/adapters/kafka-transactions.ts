@@ -1,0 +1,136 @@
+// One transactional producer per partition of the raw topic: the transactional id, initialised before the
+// committed offset is read, is what fences an earlier owner (kafkajs sends no group generation along).
+
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { Kafka, Message, Producer, Transaction } from 'kafkajs';
+
+import type { CommittedOffset, OutputRecord, OutputTopic, PartitionTransactions } from '../ports.ts';
+
+/** kafkajs groups messages by partition in quadratic time, so one send stays small. */
+const MAX_MESSAGES_PER_SEND = 400;
+/** Below the broker's default max.message.bytes (1 MiB), with room for keys and headers. */
+const MAX_BYTES_PER_SEND = 900 * 1024;
+/** The coordinator answers CONCURRENT_TRANSACTIONS while it still writes the markers of the one before. */
+const OFFSETS_ATTEMPTS = 200;
+const OFFSETS_RETRY_MS = 5;
+const RETRIABLE_OFFSETS_ERRORS = new Set([
+  'CONCURRENT_TRANSACTIONS',
+  'COORDINATOR_LOAD_IN_PROGRESS',
+  'GROUP_LOAD_IN_PROGRESS',
+]);
+
+export interface KafkaTransactionsOptions {
+  readonly kafka: Kafka;
+  readonly transactionalId: string;
+  readonly partition: number;
+  readonly group: string;
+  readonly rawTopic: string;
+  readonly topics: Readonly<Record<OutputTopic, string>>;
+  readonly transactionTimeoutMs: number;
+}
+
+/** kafkajs passes `metadata` of an offset through to the broker; its type does not know it. */
+interface OffsetWithMetadata {
+  partition: number;
+  offset: string;
+  metadata: string;
+}
+
+function errorType(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'type' in error ? String(error.type) : '';
+}
+
+function bytesOf(record: OutputRecord): number {
+  return (record.key?.length ?? 0) + (record.value?.length ?? 0) + 64;
+}
+
+/** Cuts the outputs, in order, into pieces that one produce request may carry. */
+export function* chunks(outputs: readonly OutputRecord[]): Generator<OutputRecord[]> {
+  let chunk: OutputRecord[] = [];
+  let bytes = 0;
+  for (const output of outputs) {
+    const size = bytesOf(output);
+    if (chunk.length > 0 && (chunk.length >= MAX_MESSAGES_PER_SEND || bytes + size > MAX_BYTES_PER_SEND)) {
+      yield chunk;
+      chunk = [];
+      bytes = 0;
+    }
+    chunk.push(output);
+    bytes += size;
+  }
+  if (chunk.length > 0) yield chunk;
+}
+
+export class KafkaTransactions implements PartitionTransactions {
+  readonly #options: KafkaTransactionsOptions;
+  readonly #producer: Producer;
+
+  constructor(options: KafkaTransactionsOptions) {
+    this.#options = options;
+    this.#producer = options.kafka.producer({
+      transactionalId: options.transactionalId,
+      maxInFlightRequests: 1,
+      transactionTimeout: options.transactionTimeoutMs,
+      allowAutoTopicCreation: false,
+    });
+  }
+
+  async fence(): Promise<void> {
+    await this.#producer.connect();
+    // kafkajs asks for the producer id when the first transaction begins; aborting an empty one sends nothing.
+    await (await this.#producer.transaction()).abort();
+  }
+
+  async commit(outputs: readonly OutputRecord[], position: CommittedOffset): Promise<void> {
+    const transaction = await this.#producer.transaction();
+    for (const chunk of chunks(outputs)) await this.#send(transaction, chunk);
+    await this.#sendOffsets(transaction, position);
+    await transaction.commit();
+  }
+
+  async close(): Promise<void> {
+    await this.#producer.disconnect();
+  }
+
+  async #send(transaction: Transaction, chunk: readonly OutputRecord[]): Promise<void> {
+    const messages: Record<OutputTopic, Message[]> = { throttled: [], deadLetter: [] };
+    for (const output of chunk) {
+      messages[output.topic].push({
+        key: output.key,
+        value: output.value,
+        partition: this.#options.partition,
+        timestamp: String(output.timestampMs),
+        ...(output.headers === undefined ? {} : { headers: output.headers }),
+      });
+    }
+    const names: readonly OutputTopic[] = ['throttled', 'deadLetter'];
+    await transaction.sendBatch({
+      acks: -1,
+      topicMessages: names
+        .filter((name) => messages[name].length > 0)
+        .map((name) => ({ topic: this.#options.topics[name], messages: messages[name] })),
+    });
+  }
+
+  async #sendOffsets(transaction: Transaction, position: CommittedOffset): Promise<void> {
+    const offset: OffsetWithMetadata = {
+      partition: this.#options.partition,
+      offset: String(position.offset),
+      metadata: position.metadata,
+    };
+    const offsets = {
+      consumerGroupId: this.#options.group,
+      topics: [{ topic: this.#options.rawTopic, partitions: [offset] }],
+    };
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await transaction.sendOffsets(offsets);
+        return;
+      } catch (error) {
+        if (attempt >= OFFSETS_ATTEMPTS || !RETRIABLE_OFFSETS_ERRORS.has(errorType(error))) throw error;
+        await sleep(OFFSETS_RETRY_MS);
+      }
+    }
+  }
+}

@@ -1,0 +1,87 @@
+// The schemas of the raw topic's records. A schema is fetched once, off the fold; an id that the registry
+// answers with its own 404 for long enough is poison, every other answer is waited out.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import {
+  AlertFormatError,
+  type Alert,
+  type AlertCodec,
+  type AlertReader,
+  schemaIdOf,
+} from '@alert-throttle/alert';
+import type { Logger } from '@alert-throttle/observability';
+
+import type { AlertSchemas } from '../core/record-folder.ts';
+import type { MonotonicClock } from '../ports.ts';
+
+/** How long the registry must go on saying 404 before a record is poison. */
+const UNKNOWN_AFTER_MS = 30_000;
+/** An id found unknown is asked again after this, in case that the schema was registered since. */
+const ASK_AGAIN_AFTER_MS = 60_000;
+const RETRY_MS = 1000;
+
+export class SchemaDirectory implements AlertSchemas {
+  readonly #codec: AlertCodec;
+  readonly #clock: MonotonicClock;
+  readonly #logger: Logger;
+  readonly #unknownSinceMs = new Map<number, number>();
+  readonly #notAlerts = new Map<number, AlertFormatError>();
+  readonly #fetching = new Map<number, Promise<void>>();
+
+  constructor(codec: AlertCodec, clock: MonotonicClock, logger: Logger) {
+    this.#codec = codec;
+    this.#clock = clock;
+    this.#logger = logger;
+  }
+
+  reader(value: Buffer): AlertReader | undefined {
+    const reader = this.#codec.reader(value);
+    if (reader !== undefined || this.#notAlerts.size === 0) return reader;
+    const refused = this.#notAlerts.get(schemaIdOf(value));
+    if (refused !== undefined) throw refused;
+    return undefined;
+  }
+
+  isUnknown(schemaId: number): boolean {
+    const sinceMs = this.#unknownSinceMs.get(schemaId);
+    return sinceMs !== undefined && this.#clock.nowMs() - sinceMs < ASK_AGAIN_AFTER_MS;
+  }
+
+  encode(alert: Alert): Buffer {
+    return this.#codec.encode(alert);
+  }
+
+  /** Resolves once the id is known, unknown for good, or no schema of an alert; rejects only on abort. */
+  resolve(schemaId: number, signal: AbortSignal): Promise<void> {
+    let fetching = this.#fetching.get(schemaId);
+    if (fetching === undefined) {
+      fetching = this.#fetch(schemaId, signal).finally(() => this.#fetching.delete(schemaId));
+      this.#fetching.set(schemaId, fetching);
+    }
+    return fetching;
+  }
+
+  async #fetch(schemaId: number, signal: AbortSignal): Promise<void> {
+    let firstNotFoundMs: number | undefined;
+    for (;;) {
+      try {
+        if ((await this.#codec.fetch(schemaId)) === 'known') return;
+        const nowMs = this.#clock.nowMs();
+        firstNotFoundMs ??= nowMs;
+        if (nowMs - firstNotFoundMs >= UNKNOWN_AFTER_MS) {
+          this.#unknownSinceMs.set(schemaId, nowMs);
+          return;
+        }
+        this.#logger.warn({ schemaId }, 'the registry does not know this schema; asking again for 30 s');
+      } catch (error) {
+        if (error instanceof AlertFormatError) {
+          this.#notAlerts.set(schemaId, error);
+          return;
+        }
+        this.#logger.warn({ schemaId, err: error }, 'the schema registry does not answer; waiting for it');
+      }
+      await sleep(RETRY_MS, undefined, { signal });
+    }
+  }
+}

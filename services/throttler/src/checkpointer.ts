@@ -1,0 +1,178 @@
+// Keeps one partition's checkpoint in Redis behind its commits: never before one, at most one flush at a
+// time, only what changed; after anything unexpected the whole state, and DEGRADED until that succeeded.
+
+import {
+  CheckpointFormatError,
+  FOLD_VERSION,
+  formatMicros,
+  parseMicros,
+  PartitionFold,
+} from '@alert-throttle/throttle';
+import type { Logger } from '@alert-throttle/observability';
+
+import type { CheckpointFields, CheckpointStore, CheckpointToken } from './ports.ts';
+
+/** A state as a checkpoint has it. */
+export interface LoadedCheckpoint {
+  readonly offset: number;
+  readonly fold: PartitionFold;
+  readonly token: CheckpointToken;
+}
+
+export interface CheckpointerOptions {
+  readonly store: CheckpointStore;
+  readonly partition: number;
+  readonly logger: Logger;
+  /** Told whenever a flush failed or succeeded again. */
+  readonly onDegraded: (degraded: boolean) => void;
+  readonly onFlushed: (windows: number) => void;
+}
+
+/** What the state stands for besides its windows. */
+export interface CheckpointHead {
+  readonly offset: number;
+  readonly digest: string;
+  /** JSON of the limits in force. */
+  readonly limits: string;
+}
+
+export class Checkpointer {
+  readonly #options: CheckpointerOptions;
+  #expect: CheckpointToken | undefined;
+  /** The next flush replaces everything: nothing is known of what is stored. */
+  #full = true;
+  #inFlight: Promise<void> | undefined;
+  #degraded = false;
+
+  constructor(options: CheckpointerOptions) {
+    this.#options = options;
+  }
+
+  get degraded(): boolean {
+    return this.#degraded;
+  }
+
+  /** Undefined where there is none, where it is of another version or damaged, or where Redis is away. */
+  async load(): Promise<LoadedCheckpoint | undefined> {
+    const { store, partition, logger } = this.#options;
+    try {
+      const fields = await store.load(partition);
+      this.#setDegraded(false);
+      if (fields === undefined) return undefined;
+      const version = fields.get('@version');
+      if (version !== String(FOLD_VERSION)) {
+        logger.warn({ version, expected: FOLD_VERSION }, 'the checkpoint is of another version; discarded');
+        return undefined;
+      }
+      const token = {
+        offset: fields.get('@offset') ?? '',
+        time: fields.get('@time') ?? '',
+        digest: fields.get('@digest') ?? '',
+      };
+      const fold = restore(fields, token);
+      if (fold === undefined) {
+        logger.warn({ offset: token.offset }, 'the checkpoint is damaged; discarded');
+        return undefined;
+      }
+      return { offset: Number(token.offset), fold, token };
+    } catch (error) {
+      logger.warn({ err: error }, 'the checkpoint could not be loaded; folding from the log instead');
+      this.#setDegraded(true);
+      return undefined;
+    }
+  }
+
+  /** From now on the stored state is believed to be `token`'s, or unknown. */
+  adopt(token: CheckpointToken | undefined): void {
+    this.#expect = token;
+    this.#full = token === undefined;
+  }
+
+  /** True where a failed or refused flush left something to be done even if nothing changes any more. */
+  get mustReplace(): boolean {
+    return this.#full;
+  }
+
+  get busy(): boolean {
+    return this.#inFlight !== undefined;
+  }
+
+  /**
+   * Takes the state as it is now, which must be the committed one, and writes it in the background.
+   * Not to be called while `busy`. Resolves when written or given up; never rejects.
+   */
+  flush(fold: PartitionFold, head: CheckpointHead): Promise<void> {
+    this.#inFlight = this.#write(fold, head).finally(() => {
+      this.#inFlight = undefined;
+    });
+    return this.#inFlight;
+  }
+
+  /** Waits for the flush under way, if there is one. */
+  async settle(): Promise<void> {
+    await this.#inFlight;
+  }
+
+  async #write(fold: PartitionFold, head: CheckpointHead): Promise<void> {
+    const { store, partition, logger, onFlushed } = this.#options;
+    const token: CheckpointToken = {
+      offset: String(head.offset),
+      time: formatMicros(fold.timeMicros),
+      digest: head.digest,
+    };
+    const fields = {
+      '@offset': token.offset,
+      '@time': token.time,
+      '@limits': head.limits,
+      '@version': String(FOLD_VERSION),
+      '@digest': token.digest,
+      '@updated': new Date().toISOString(),
+    };
+    const expect = this.#full ? undefined : this.#expect;
+    // Taken before the first await: the fold goes on while Redis writes.
+    const change = expect === undefined ? fold.snapshot() : fold.takeDirty();
+    try {
+      if (expect === undefined) {
+        await store.replace(partition, change, fields);
+      } else if (!(await store.update(partition, expect, change, fields))) {
+        this.#full = true;
+        logger.warn(
+          'Redis holds another state than the one last written; replacing it after the next commit',
+        );
+        return;
+      }
+      this.#expect = token;
+      this.#full = false;
+      this.#setDegraded(false);
+      onFlushed(change.set.length);
+    } catch (error) {
+      this.#full = true;
+      if (!this.#degraded) {
+        logger.error(
+          { err: error },
+          'DEGRADED: the checkpoint could not be written to Redis; alerts keep flowing',
+        );
+      }
+      this.#setDegraded(true);
+    }
+  }
+
+  #setDegraded(degraded: boolean): void {
+    if (this.#degraded && !degraded) this.#options.logger.info('Redis answers again: no longer DEGRADED');
+    this.#degraded = degraded;
+    this.#options.onDegraded(degraded);
+  }
+}
+
+/** Undefined where the fields are not what was written under that token. */
+function restore(fields: CheckpointFields, token: CheckpointToken): PartitionFold | undefined {
+  const timeMicros = parseMicros(token.time);
+  if (timeMicros === undefined || !/^\d{1,15}$/.test(token.offset)) return undefined;
+  try {
+    const fold = PartitionFold.restore(fields, timeMicros);
+    return fold.digest() === token.digest ? fold : undefined;
+  } catch (error) {
+    if (error instanceof CheckpointFormatError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,203 @@
+// Puts the throttler together and runs it until it is told to stop or cannot go on.
+
+import { performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { AlertCodec } from '@alert-throttle/alert';
+import { type Environment, EXIT_CONFIG, loadConfig, watchConfig } from '@alert-throttle/config';
+import { createKafka, kafkaOptions, type AlertKafka, type TopicNames } from '@alert-throttle/kafka';
+import { type Logger, startHttp } from '@alert-throttle/observability';
+import { connectRedis, createRedis } from '@alert-throttle/redis';
+import type { Limits } from '@alert-throttle/throttle';
+
+import { KafkaGroup } from './adapters/kafka-group.ts';
+import { KafkaLogFacts } from './adapters/kafka-log-facts.ts';
+import { KafkaTransactions } from './adapters/kafka-transactions.ts';
+import { RedisCheckpointStore } from './adapters/redis-checkpoint-store.ts';
+import { SchemaDirectory } from './adapters/schema-directory.ts';
+import { type ThrottlerConfig, throttlerSettings } from './config.ts';
+import { ThrottlerMetrics } from './metrics.ts';
+import { PartitionOwner } from './partition-owner.ts';
+import type { MonotonicClock } from './ports.ts';
+import { Throttler } from './throttler.ts';
+
+const USUAL_HTTP_PORT = 9464;
+const TRANSACTION_TIMEOUT_MS = 10_000;
+const REGISTRY_RETRY_MS = 2000;
+const WATCHDOG_MS = 1000;
+/** Long enough for a slow broker, short enough that a claim notices a dead one. */
+const REQUEST_TIMEOUT_MS = 10_000;
+/** Short first pauses: CONCURRENT_TRANSACTIONS is an everyday answer between two transactions. */
+const TRANSACTION_RETRY = { initialRetryTime: 10, multiplier: 2, maxRetryTime: 1000, retries: 10 };
+const ADMIN_RETRY = { initialRetryTime: 50, multiplier: 2, maxRetryTime: 1000, retries: 5 };
+
+export interface RunOptions {
+  readonly env: Environment;
+  readonly file: string | undefined;
+  readonly signal: AbortSignal;
+  readonly makeLogger: (level: string, format: 'json' | 'pretty') => Logger;
+  /** Ends the process at once; used where a stop takes too long. */
+  readonly exit: (code: number) => never;
+}
+
+const clock: MonotonicClock = { nowMs: () => performance.now() };
+
+/** Resolves with the exit code. Throws ConfigError before any connection is made. */
+export async function runThrottler(options: RunOptions): Promise<number> {
+  const { env, file } = options;
+  const config = loadConfig(throttlerSettings, { env, file });
+  const logger = options.makeLogger(config.logLevel, config.logFormat);
+  const kafkaSettings = kafkaOptions(config, 'alert-throttle-throttler');
+  const makeKafka = (retry?: typeof ADMIN_RETRY): AlertKafka =>
+    createKafka({ ...kafkaSettings, requestTimeoutMs: REQUEST_TIMEOUT_MS, ...(retry && { retry }) }, logger);
+  const ended = Promise.withResolvers<number>();
+  const onStop = (): void => ended.resolve(0);
+  options.signal.addEventListener('abort', onStop, { once: true });
+  if (options.signal.aborted) onStop();
+
+  let limits = limitsOf(config);
+  const metrics = new ThrottlerMetrics();
+  const topics = topicNames(config);
+  const redis = createRedis(config, logger, { commandTimeout: 3000 });
+  const codec = new AlertCodec(registryOptions(config));
+  const schemas = new SchemaDirectory(codec, clock, logger);
+  const facts = new KafkaLogFacts(makeKafka(ADMIN_RETRY), config.consumerGroup, topics);
+  const transactionsKafka = makeKafka(TRANSACTION_RETRY);
+  const store = new RedisCheckpointStore(redis, config.consumerGroup, topics.raw);
+
+  const throttler: Throttler = new Throttler({
+    limits: () => limits,
+    membership: () => group,
+    onOwnersChanged: (partitions) => metrics.ownedPartitions(partitions),
+    makeOwner: (partition) =>
+      new PartitionOwner({
+        partition,
+        topic: topics.raw,
+        startFrom: config.startFrom,
+        facts,
+        control: group,
+        schemas,
+        store,
+        transactions: () =>
+          new KafkaTransactions({
+            kafka: transactionsKafka,
+            transactionalId: `${config.consumerGroup}/${topics.raw}/${partition}`,
+            partition,
+            group: config.consumerGroup,
+            rawTopic: topics.raw,
+            topics,
+            transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
+          }),
+        limits: () => limits,
+        clock,
+        logger,
+        observer: metrics,
+        onRefused: (code, message) => {
+          logger.fatal({ code }, message);
+          ended.resolve(EXIT_CONFIG);
+        },
+      }),
+  });
+  const group: KafkaGroup = new KafkaGroup({
+    kafka: () => makeKafka(),
+    group: config.consumerGroup,
+    topic: topics.raw,
+    listener: throttler,
+    clock,
+    logger,
+  });
+
+  const http = await startHttp({
+    host: config.httpHost,
+    port: config.httpPort,
+    usualPort: USUAL_HTTP_PORT,
+    metrics: metrics.metrics,
+    health: () => throttler.health(),
+    ready: () => throttler.ready(),
+    logger,
+  });
+  const watcher = watchConfig(throttlerSettings, {
+    env,
+    file,
+    current: config,
+    onChange: (changed, { applied, restartNeeded, overridden }) => {
+      limits = limitsOf(changed);
+      logger.info({ applied, restartNeeded, overridden, limits }, 'the settings file changed');
+      throttler.limitsChanged();
+    },
+    onInvalid: (error) => logger.error(`${error.message}; the last good settings stay in force`),
+    onUnchanged: (change) => logger.info(change, 'the settings file changed; nothing was applied'),
+    onWatchError: (error) => logger.warn({ err: error }, 'watching the settings file failed'),
+  });
+  logger.info({ limits, group: config.consumerGroup, topics }, 'throttler starting');
+
+  await connectRedis(redis).catch((error: unknown) =>
+    logger.error({ err: error }, 'DEGRADED: Redis is away; states are rebuilt from the log'),
+  );
+  await prepare(codec, facts, topics, logger, options.signal);
+  throttler.start();
+  if (!options.signal.aborted) void group.start();
+  const watchdog = setInterval(() => {
+    if (throttler.health().ok) return;
+    logger.fatal('a minute without a joined consumer group: ending, so that a restart can cure it');
+    ended.resolve(1);
+  }, WATCHDOG_MS);
+
+  const code = await ended.promise;
+  logger.info('stopping');
+  setTimeout(() => {
+    logger.error('the stop took too long');
+    options.exit(code === 0 ? 1 : code);
+  }, config.shutdownTimeoutSec * 1000).unref();
+  clearInterval(watchdog);
+  await watcher.close();
+  await throttler.stop();
+  await group.stop().catch((error: unknown) => logger.warn({ err: error }, 'leaving the group failed'));
+  await facts.close().catch(() => undefined);
+  redis.disconnect();
+  await http.close();
+  logger.info('stopped');
+  return code;
+}
+
+/** What must answer once before the group is joined: the registry, for our own events, and Kafka. */
+async function prepare(
+  codec: AlertCodec,
+  facts: KafkaLogFacts,
+  topics: TopicNames,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  const steps = [
+    { what: 'the schema registry', run: () => codec.register(topics.throttled) },
+    { what: 'Kafka', run: () => facts.connect() },
+  ];
+  for (const { what, run } of steps) {
+    while (!signal.aborted) {
+      try {
+        await run();
+        break;
+      } catch (error) {
+        logger.warn({ err: error }, `${what} does not answer; waiting for it`);
+        await sleep(REGISTRY_RETRY_MS, undefined, { signal }).catch(() => undefined);
+      }
+    }
+  }
+}
+
+function limitsOf({ alertThrottling, maxAlertPerSec, throttleSec }: Limits): Limits {
+  return { alertThrottling, maxAlertPerSec, throttleSec };
+}
+
+function topicNames(config: ThrottlerConfig): TopicNames {
+  return { raw: config.rawTopic, throttled: config.throttledTopic, deadLetter: config.deadLetterTopic };
+}
+
+function registryOptions(config: ThrottlerConfig): ConstructorParameters<typeof AlertCodec>[0] {
+  const {
+    schemaRegistryUrl: url,
+    schemaRegistryUsername: username,
+    schemaRegistryPassword: password,
+  } = config;
+  return { url, ...(username !== undefined && { username }), ...(password !== undefined && { password }) };
+}

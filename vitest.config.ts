@@ -1,0 +1,52 @@
+import { defineConfig } from 'vitest/config';
+import { CountReporter } from './packages/test-kit/src/count-reporter.ts';
+
+const folders = '{packages,services,infra,schemas,bench,e2e}';
+const outside = ['**/node_modules/**', '**/.stack*/**'];
+
+/** Projects that talk to the real Kafka, registry and Redis; they run after the unit tests, one after the other. */
+const withStack = {
+  globalSetup: ['packages/test-kit/src/global-setup.ts'],
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+};
+
+export default defineConfig({
+  test: {
+    reporters: ['default', new CountReporter()],
+    // The servers are stopped, and their data deleted, in the teardown.
+    teardownTimeout: 60_000,
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: [`${folders}/**/*.test.ts`],
+          exclude: [...outside, '**/*.int.test.ts', '**/*.fault.test.ts'],
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          ...withStack,
+          name: 'integration',
+          include: [`${folders}/**/*.int.test.ts`],
+          exclude: outside,
+          // Tests wait more than they work, but each file may have services of its own, and so does the stack.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          ...withStack,
+          name: 'fault',
+          include: [`${folders}/**/*.fault.test.ts`],
+          exclude: outside,
+          // Kills and cuts must not hit a neighbour.
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
+  },
+});

@@ -115,8 +115,9 @@ async function install(missing: readonly Need[], log: (line: string) => void): P
   if (first.code === 0) return;
   // Most often the lists are missing or old.
   log('Updating the package lists (apt-get update) ...');
-  const update = await apt(['update']);
-  const second = update.code === 0 ? await apt(['install', ...packages]) : update;
+  // One source out of reach fails the update, and yet the others may have all that is wanted.
+  await apt(['update']);
+  const second = await apt(['install', ...packages]);
   if (second.code !== 0)
     throw new StackError(
       'INSTALL_FAILED',

@@ -19,11 +19,19 @@ async function call(method: string, path: string, body?: object): Promise<Record
   return (await response.json()) as Record<string, unknown>;
 }
 
+const subjects = new Set<string>();
+
+/** A topic that nobody else uses; its subject is deleted at the end. */
+function newTopic(): string {
+  const topic = `alert-codec-${randomUUID()}`;
+  subjects.add(`${topic}-value`);
+  return topic;
+}
+
 /** Registers any schema under a subject of its own; returns its id. */
 async function registerForeign(schema: unknown): Promise<number> {
-  const { id } = await call('POST', `/subjects/${randomUUID()}-value/versions`, {
-    schema: JSON.stringify(schema),
-  });
+  const body = { schema: JSON.stringify(schema) };
+  const { id } = await call('POST', `/subjects/${newTopic()}-value/versions`, body);
   return id as number;
 }
 

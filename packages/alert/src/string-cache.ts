@@ -29,7 +29,7 @@ export class StringCache {
     const known = this.#strings[place] as string;
     const cached = this.#bytes;
     const base = place * MAX_BYTES;
-    // A cached string is ASCII: it has as many characters as bytes.
+    // What is cached has as many characters as bytes, so the length of one is the length of the other.
     if (known.length === length) {
       let n = 0;
       while (n < length && cached[base + n] === bytes[start + n]) n++;

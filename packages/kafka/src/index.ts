@@ -8,6 +8,7 @@ export {
   type TlsOptions,
 } from './client.ts';
 export { MAX_UNPACKED_BYTES, registerCompression } from './compression.ts';
+export { KAFKA_ERROR_CODES, KafkaError, kafkaFailure, type KafkaErrorCode } from './errors.ts';
 export { stopIdleTimers } from './idle-timer.ts';
 export { logInto, type KafkaLogger } from './logging.ts';
 export { murmur2Partitioner, partitionFor } from './partitioning.ts';

@@ -54,9 +54,9 @@ export class Child {
     return this.#process.stdin;
   }
 
-  /** Ended, or could not be started, although nobody stopped it. */
-  get hasFailed(): boolean {
-    return !this.#stopping && !this.#isRunning && this.#process.exitCode !== 0;
+  /** Somebody told it to end. */
+  get isStopping(): boolean {
+    return this.#stopping;
   }
 
   get #isRunning(): boolean {
@@ -69,8 +69,8 @@ export class Child {
   async stop(): Promise<void> {
     this.#stopping = true;
     if (!this.#isRunning) return;
-    this.stdin.destroy();
     this.#process.kill('SIGTERM');
+    this.stdin.destroy();
     const timer = setTimeout(() => this.kill(), STOP_GRACE_MS);
     await this.exited;
     clearTimeout(timer);

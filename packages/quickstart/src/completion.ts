@@ -42,7 +42,7 @@ export function reached(positions: Positions, targets: Positions): boolean {
 /** Records between the positions and the targets. On a transactional topic an upper bound. */
 export function behind(positions: Positions, targets: Positions): number {
   return targets.reduce(
-    (sum, target, partition) => sum + Math.max(0, target - (positions[partition] ?? 0)),
+    (sum, target, partition) => sum + Math.max(0, target - Math.max(0, positions[partition] ?? 0)),
     0,
   );
 }

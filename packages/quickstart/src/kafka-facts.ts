@@ -45,6 +45,12 @@ export class KafkaFacts {
     return indexed(partitions.map(({ partition, offset }) => [partition, Number(offset)]));
   }
 
+  /** A throttler has joined its group, and no rebalance is under way. */
+  async throttlerHasJoined(): Promise<boolean> {
+    const { groups } = await this.#admin.describeGroups([this.#group]);
+    return groups.some(({ state, members }) => state === 'Stable' && members.length > 0);
+  }
+
   /** Removes a consumer group that nobody uses any more. */
   async forgetGroup(groupId: string): Promise<void> {
     await this.#admin.deleteGroups([groupId]);

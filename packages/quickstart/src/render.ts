@@ -3,14 +3,7 @@ import { formatAlert, type Alert } from '@alert-throttle/alert';
 import Table from 'cli-table3';
 import type { Stage } from './completion.ts';
 import { droppedSoFar, topRows, totalsOf } from './totals.ts';
-import {
-  MAX_CONTAINERS,
-  nameOf,
-  type Notice,
-  type OpenInterval,
-  type Row,
-  type ViewState,
-} from './view-model.ts';
+import { MAX_CONTAINERS, nameOf, type Notice, type OpenInterval, type ViewState } from './view-model.ts';
 
 export interface TableOptions {
   /** Wall clock, Unix milliseconds. */
@@ -84,7 +77,8 @@ export function statusLine(state: ViewState, stage: Stage, nowMs: number): strin
   const totals = totalsOf(state);
   let dropped = state.others.reported;
   for (const row of state.rows.values()) dropped += droppedSoFar(row);
-  const counts = `${totals.containers} containers, ${totals.seen} seen, ${totals.passed} passed, ${dropped} dropped`;
+  const containers = totals.containers === 1 ? 'container' : 'containers';
+  const counts = `${totals.containers} ${containers}, ${totals.seen} seen, ${totals.passed} passed, ${dropped} dropped`;
   return `${counts}; ${stageText(stage, totals, nowMs)}`;
 }
 
@@ -110,7 +104,7 @@ function countdown(
   nowMs: number,
 ): string {
   const intervals = open === 1 ? '1 interval is open' : `${open} intervals are open`;
-  if (nextDueMicros === undefined || lastDueMicros === undefined) return `${intervals}`;
+  if (nextDueMicros === undefined || lastDueMicros === undefined) return intervals;
   const left = nextDueMicros / 1000 - nowMs;
   if (left <= 0) return `${intervals}, its report is due now`;
   const last = open === 1 ? '' : `, the last in ${seconds(lastDueMicros / 1000 - nowMs)}`;
@@ -130,7 +124,7 @@ export function noticeLine({ kind, alert }: Notice): string {
     case 'threshold':
       return `AlertThreshold: ${name} crossed ${alert.MaxAlertsPerSec} alerts per second, silent for ${alert.DroppingAlertsInterval} s`;
     case 'ended':
-      return `AlertThresholdEnded: ${name}, ${dropped} ${alert.Throttle?.Late === true ? 'late alerts' : 'alerts'} dropped${byWhom(alert)}`;
+      return `AlertThresholdEnded: ${name}, ${dropped} ${alert.Throttle?.Late === true ? 'late ' : ''}${dropped === 1 ? 'alert' : 'alerts'} dropped${byWhom(alert)}`;
     case 'lost':
       return `AlertsLost: ${name}, ${alert.Lost?.LostAlerts ?? 'some'} alerts lost${alert.Lost ? ` (${alert.Lost.Reason})` : ''}`;
   }

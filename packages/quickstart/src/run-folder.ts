@@ -16,7 +16,9 @@ export function makeRunFolder(stackDir: string, now: Date): RunFolder {
   const parent = join(stackDir, 'logs', 'npm-start');
   const path = join(parent, `${now.toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}-${process.pid}`);
   mkdirSync(path, { recursive: true });
-  for (const old of readdirSync(parent).sort().slice(0, -KEPT - 1))
+  for (const old of readdirSync(parent)
+    .sort()
+    .slice(0, -KEPT - 1))
     rmSync(join(parent, old), { recursive: true, force: true });
   return { path, spool: join(path, 'spool'), log: (name) => join(path, `${name}.log`) };
 }

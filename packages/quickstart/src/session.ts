@@ -1,23 +1,26 @@
 // One run of `npm start`, from the stack to the summary.
 import { randomBytes } from 'node:crypto';
-import { createWriteStream, type WriteStream } from 'node:fs';
-import { join } from 'node:path';
+import { createWriteStream, rmSync, type WriteStream } from 'node:fs';
+import { relative } from 'node:path';
+import type { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AlertCodec } from '@alert-throttle/alert';
-import { createKafka, createTopics, kafkaOptions, type TopicNames } from '@alert-throttle/kafka';
+import { createKafka, type TopicNames } from '@alert-throttle/kafka';
 import { createLogger, type Logger } from '@alert-throttle/observability';
-import { Child, ChildFailed } from './child.ts';
-import { behind, reached, stageOf, type Positions, type Stage } from './completion.ts';
+import { behind, reached, type Positions } from './completion.ts';
 import { feedSample } from './feed.ts';
 import { KafkaFacts } from './kafka-facts.ts';
 import { makeRunFolder, type RunFolder } from './run-folder.ts';
+import { RunWatch } from './run-watch.ts';
 import { planSample, SAMPLE_MS } from './sample.ts';
 import type { Screen } from './screen.ts';
+import { findServers } from './servers.ts';
+import { Services } from './services.ts';
 import type { QuickstartConfig } from './settings.ts';
 import { StackUse } from './stack-use.ts';
 import { renderNextSteps, renderSummary } from './summary.ts';
 import { TopicReader } from './topic-reader.ts';
-import { addsUp, totalsOf } from './totals.ts';
+import { addsUp } from './totals.ts';
 import { View } from './view.ts';
 
 /** Where the alerts come from. */
@@ -33,8 +36,7 @@ export interface SessionOptions {
   readonly config: QuickstartConfig;
   /** The addresses in the config are to be used; no stack is started. */
   readonly external: boolean;
-  /** Path of the settings file, for the services. */
-  readonly configFile: string | undefined;
+  /** For the services: what the user set. */
   readonly env: NodeJS.ProcessEnv;
   /** The checkout: where the services are. */
   readonly root: string;
@@ -53,10 +55,9 @@ export interface Outcome {
 
 const POLL_MS = 300;
 const SAY_EVERY_MS = 5_000;
-/** Beyond the length of an interval: how long reports of late alerts are waited for. */
-const PATIENCE_MS = 5_000;
 
-interface Connected {
+/** What is open while the view runs. */
+interface Reading {
   readonly facts: KafkaFacts;
   readonly reader: TopicReader;
   readonly groupId: string;
@@ -68,119 +69,216 @@ export class Session {
   readonly #folder: RunFolder;
   readonly #stack: StackUse;
   readonly #view: View;
-  readonly #children: Child[] = [];
-  readonly #failure = Promise.withResolvers<never>();
+  /** Aborted by Ctrl-C, or by what makes it impossible to go on; the reason says what. */
+  readonly #ending = new AbortController();
   readonly #log: WriteStream;
   readonly #logger: Logger;
-  #connected: Connected | undefined;
-  #complete = false;
+  #services: Services | undefined;
+  #reading: Reading | undefined;
 
   constructor(options: SessionOptions) {
     const { config, signal, screen, stackDir } = options;
     this.#options = options;
-    this.#topics = { raw: config.rawTopic, throttled: config.throttledTopic, deadLetter: config.deadLetterTopic };
+    this.#topics = {
+      raw: config.rawTopic,
+      throttled: config.throttledTopic,
+      deadLetter: config.deadLetterTopic,
+    };
     this.#folder = makeRunFolder(stackDir, new Date());
     this.#view = new View(screen);
     this.#log = createWriteStream(this.#folder.log('view'), { flags: 'a' });
-    this.#logger = createLogger({ service: 'view', level: config.logLevel, format: 'json', destination: this.#log });
-    this.#stack = new StackUse({
-      dir: stackDir,
-      topics: { names: this.#topics, partitions: config.topicPartitions },
-      log: (line) => screen.print(line),
-      signal,
+    this.#logger = createLogger({
+      service: 'view',
+      level: config.logLevel,
+      format: 'json',
+      destination: this.#log,
     });
-    // Nobody may be waiting when it happens; whoever waits next is told.
-    this.#failure.promise.catch(() => undefined);
-    signal.addEventListener('abort', () => this.#failure.reject(signal.reason), { once: true });
+    const topics = { names: this.#topics, partitions: config.topicPartitions };
+    this.#stack = new StackUse({ dir: stackDir, topics, log: (line) => screen.print(line), signal });
+    const interrupted = (): void => this.#ending.abort(signal.reason);
+    signal.addEventListener('abort', interrupted, { once: true });
+    if (signal.aborted) interrupted();
   }
 
-  /** Runs to the end, or until the signal; whatever happens, nothing that was started is left. */
+  /** Runs to the end, or until the signal. Whatever happens, nothing that was started is left running. */
   async run(): Promise<Outcome> {
+    const { signal } = this.#options;
     let started = false;
     try {
-      await this.#prepare();
+      const reading = await this.#open();
       started = true;
-      await this.#watch();
-      this.#complete = true;
+      await this.#follow(reading);
     } catch (error) {
-      if (!this.#options.signal.aborted) throw error;
-      // With --follow this is how a run ends; everything may have come through all the same.
-      this.#complete = this.#view.stage === 'done';
+      if (!signal.aborted) throw error;
     } finally {
       this.#view.stop();
       if (started) this.#printSummary();
       await this.#close(started);
     }
-    return { complete: this.#complete, addsUp: addsUp(this.#view.state) };
+    return { complete: this.#isComplete, addsUp: addsUp(this.#view.state) };
   }
 
-  /** Ends what this run started without waiting for anything. */
+  /** Ends what this run started, without waiting for anything to finish. */
   async kill(): Promise<void> {
-    this.killChildren();
+    this.killServices();
     if (!this.#options.external) await this.#stack.kill();
   }
 
-  killChildren(): void {
-    for (const child of this.#children) child.kill();
+  killServices(): void {
+    this.#services?.kill();
+  }
+
+  get #isComplete(): boolean {
+    return this.#view.stage === 'done';
   }
 
   /** Everything up, and the first alerts on their way. */
-  async #prepare(): Promise<void> {
-    const { config, env, external, configFile, screen } = this.#options;
-    const addresses = external ? {} : await this.#stack.up();
-    const file = configFile === undefined ? {} : { CONFIG_FILE: configFile };
-    const childEnv = { ...env, ...file, ...addresses, HTTP_PORT: '0', LOG_FORMAT: 'json' };
-    const brokers = 'KAFKA_BROKERS' in addresses ? { brokers: addresses.KAFKA_BROKERS.split(',') } : {};
-    const kafkaSettings = { ...kafkaOptions(config, 'alert-throttle-view'), ...brokers };
-    const kafka = createKafka(kafkaSettings, this.#logger);
-    if (external) {
-      const size = { partitions: config.topicPartitions, replication: config.topicReplication };
-      const made = await this.#guard(createTopics(kafka, this.#topics, size));
-      if (made.length > 0) screen.print(`Topics made: ${made.join(', ')}.`);
-    }
-
+  async #open(): Promise<Reading> {
+    const { config, external, root, screen, source } = this.#options;
+    const finding = findServers({
+      ...this.#options,
+      stack: this.#stack,
+      topics: this.#topics,
+      logger: this.#logger,
+    });
+    // The stack takes itself back after Ctrl-C, and that is waited for.
+    const servers = await (external ? this.#guard(finding) : finding);
+    const kafka = createKafka(servers.kafka, this.#logger);
     const facts = new KafkaFacts(kafka, this.#topics, config.consumerGroup);
     await this.#guard(facts.connect());
     const from = await this.#guard(facts.ends());
-    const throttler = this.#start('throttler', [], childEnv);
-    // While the throttler starts, so that its first alerts are sent the moment it is ready.
-    const producerOfStream = this.#options.source.kind === 'file' ? undefined : this.#startProducer('-', childEnv);
 
-    const registryUrl = 'SCHEMA_REGISTRY_URL' in addresses ? addresses.SCHEMA_REGISTRY_URL : config.schemaRegistryUrl;
+    const onFailure = (error: Error): void => this.#ending.abort(error);
+    const services = new Services({ root, folder: this.#folder, env: servers.env, onFailure });
+    this.#services = services;
+    screen.print('Starting the throttler and the producer ...');
+    services.startThrottler();
+    // Its standard input is held back until the throttler is ready; a file it would read at once.
+    const waiting = source.kind === 'file' ? undefined : services.startProducer('-');
+
     const groupId = `alert-throttle-view-${randomBytes(6).toString('hex')}`;
     const reader = new TopicReader({
-      kafka: createKafka(kafkaSettings, this.#logger),
+      kafka: createKafka(servers.kafka, this.#logger),
       topics: this.#topics,
-      codec: new AlertCodec(registryOf(config, registryUrl)),
+      codec: new AlertCodec(servers.registry),
       groupId,
       from,
       onRecord: (record) => this.#view.apply(record),
-      onFailure: (error) => this.#failure.reject(error),
+      onFailure,
     });
-    this.#connected = { facts, reader, groupId };
-    screen.print(`Starting ${throttler.name} and producer ...`);
-    await this.#guard(Promise.all([reader.start(), this.#untilCaughtUp(facts, from.raw)]));
-
-    // What the throttler made of earlier runs lies before these offsets.
+    this.#reading = { facts, reader, groupId };
+    await this.#guard(Promise.all([reader.start(), this.#untilReady(facts, from.raw)]));
+    // What the throttler made of the alerts of earlier runs lies before these offsets.
     reader.leaveOutBelow(await this.#guard(facts.ends()));
     this.#view.start();
-    this.#feed(producerOfStream, childEnv);
+    if (source.kind === 'file') services.startProducer(source.path);
+    else if (waiting) this.#feed(source, waiting.stdin);
+    return this.#reading;
   }
 
-  #startProducer(file: string, env: NodeJS.ProcessEnv): Child {
-    return this.#start('producer', ['--source', 'jsonl', '--file', file], { ...env, SPOOL_DIR: this.#folder.spool });
+  /** The throttler has claimed every partition, and is through with what earlier runs left behind. */
+  async #untilReady(facts: KafkaFacts, rawEnd: Positions): Promise<void> {
+    let sayAtMs = Date.now() + SAY_EVERY_MS;
+    for (;;) {
+      const committed = await facts.committed();
+      if (reached(committed, rawEnd) && (await facts.throttlerHasJoined())) return;
+      if (Date.now() >= sayAtMs) {
+        const left = behind(committed, rawEnd);
+        const backlog = left > 0 ? `, ${left} records of earlier runs to go` : '';
+        this.#options.screen.print(`Waiting for the throttler${backlog} ...`);
+        sayAtMs = Date.now() + SAY_EVERY_MS;
+      }
+      await sleep(POLL_MS, undefined, { signal: this.#ending.signal });
+    }
   }
 
-  #start(name: string, args: readonly string[], env: NodeJS.ProcessEnv): Child {
-    const script = join(this.#options.root, 'services', name, 'src', 'main.ts');
-    const child = new Child({ name, script, args, env, logFile: this.#folder.log(name) });
-    this.#children.push(child);
-    void child.exited.then((exit) => {
-      // The producer ends when it is through; the throttler only when it is told to.
-      if (child.hasFailed || (name === 'throttler' && !child.isStopping))
-        this.#failure.reject(new ChildFailed(child, exit));
-      else if (name === 'producer') this.#producerDone = true;
+  #feed(source: Exclude<Source, { kind: 'file' }>, stdin: Writable): void {
+    if (source.kind === 'stream') {
+      source.stream.pipe(stdin);
+      return;
+    }
+    const { config, screen } = this.#options;
+    const lines = planSample(config, () => randomBytes(32).toString('hex'));
+    screen.print(`Sending a sample of ${lines.length} lines over ${SAMPLE_MS / 1000} s.`);
+    // Where it fails, the producer has ended, and that is told by its exit.
+    feedSample(lines, stdin, this.#ending.signal).catch(() => undefined);
+  }
+
+  async #follow({ facts, reader }: Reading): Promise<void> {
+    const { config, follow } = this.#options;
+    const watch = new RunWatch({
+      facts,
+      reader,
+      throttleSec: config.throttleSec,
+      rawTopic: this.#topics.raw,
+      throttledTopic: this.#topics.throttled,
     });
-    return child;
+    while (follow || !this.#isComplete) {
+      await this.#guard(sleep(POLL_MS));
+      const producerDone = this.#services?.producerDone ?? false;
+      this.#view.stage = await this.#guard(watch.stage(this.#view.state, producerDone));
+    }
   }
+
+  /** Passes a result on, unless something failed or the user interrupted meanwhile. */
+  async #guard<T>(work: Promise<T>): Promise<T> {
+    const { signal } = this.#ending;
+    const { promise, reject } = Promise.withResolvers<never>();
+    const ended = (): void => reject(signal.reason);
+    signal.addEventListener('abort', ended, { once: true });
+    try {
+      if (signal.aborted) ended();
+      return await Promise.race([promise, work]);
+    } finally {
+      signal.removeEventListener('abort', ended);
+    }
+  }
+
+  #printSummary(): void {
+    const { config, screen } = this.#options;
+    const { alertThrottling } = config;
+    screen.print(`\n${renderSummary(this.#view.state, { complete: this.#isComplete, alertThrottling })}\n`);
+  }
+
+  /** In the order in which they depend on each other. */
+  async #close(started: boolean): Promise<void> {
+    const { external, screen } = this.#options;
+    await Promise.all([this.#services?.stop(), this.#stopReading()]);
+    const { goesOn } = external ? { goesOn: true } : await this.#stack.release();
+    // All of it is in Kafka; otherwise it is left to whoever wants to find out why not.
+    if (this.#services?.producerDone === true) rmSync(this.#folder.spool, { recursive: true, force: true });
+    if (started) screen.print(this.#nextSteps(goesOn));
+    this.#log.end();
+  }
+
+  async #stopReading(): Promise<void> {
+    if (!this.#reading) return;
+    const { facts, reader, groupId } = this.#reading;
+    try {
+      await reader.stop();
+      await facts.forgetGroup(groupId);
+      await facts.disconnect();
+    } catch (error) {
+      // The brokers forget an empty group by themselves.
+      this.#logger.warn({ err: error }, 'closing the view');
+    }
+  }
+
+  #nextSteps(stackGoesOn: boolean): string {
+    const { config, external, stackDir } = this.#options;
+    return renderNextSteps({
+      stackGoesOn,
+      external,
+      group: config.consumerGroup,
+      rawTopic: config.rawTopic,
+      envFile: `${shown(stackDir)}/env`,
+      logs: shown(this.#folder.path),
+    });
+  }
+}
+
+/** As a path that can be pasted. */
+function shown(path: string): string {
+  const short = relative(process.cwd(), path);
+  return short.startsWith('..') ? path : short;
 }

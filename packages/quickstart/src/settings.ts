@@ -27,7 +27,11 @@ export const quickstartSettings = {
 
 export type QuickstartConfig = Readonly<ConfigOf<typeof quickstartSettings>>;
 
-const ADDRESSES = { kafkaBrokers: 'KAFKA_BROKERS', schemaRegistryUrl: 'SCHEMA_REGISTRY_URL', redisUrl: 'REDIS_URL' };
+const ADDRESSES = {
+  kafkaBrokers: 'KAFKA_BROKERS',
+  schemaRegistryUrl: 'SCHEMA_REGISTRY_URL',
+  redisUrl: 'REDIS_URL',
+};
 
 /**
  * `external`: the addresses are configured, so nothing is started for them. Throws ConfigError, also where only some

@@ -33,8 +33,10 @@ export class StackUse {
     writeFileSync(this.#mine, startTimeOf(process.pid) ?? '');
     const runningBefore = await this.#serverPids();
     const { env, started } = await stackUp({ dir, log, signal, topics });
-    if (!started) log('The stack was up already; it stays up afterwards unless an earlier npm start started it.');
-    else if (runningBefore.length === 0) writeFileSync(join(this.#folder, OURS), (await this.#serverPids()).join(' '));
+    if (!started)
+      log('The stack was up already; it stays up afterwards unless an earlier npm start started it.');
+    else if (runningBefore.length === 0)
+      writeFileSync(join(this.#folder, OURS), (await this.#serverPids()).join(' '));
     return env;
   }
 
@@ -53,7 +55,7 @@ export class StackUse {
   async kill(): Promise<void> {
     rmSync(this.#mine, { force: true });
     const running = await this.#serverPids();
-    if (this.#othersUseIt() || !this.#startedByUs(running)) return;
+    if (running.length === 0 || this.#othersUseIt() || !this.#startedByUs(running)) return;
     for (const pid of running) killGroup(pid);
   }
 

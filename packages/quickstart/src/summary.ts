@@ -5,6 +5,7 @@ import { MAX_CONTAINERS, type ViewState } from './view-model.ts';
 
 const MAX_SUMMARY_ROWS = 30;
 const MAX_MISMATCHES = 10;
+const COMMAND_COLUMNS = 36;
 
 export interface SummaryOptions {
   /** Everything came through and every interval was reported; false after Ctrl-C. */
@@ -82,30 +83,24 @@ export interface NextSteps {
   readonly external: boolean;
   readonly group: string;
   readonly rawTopic: string;
-  readonly partition: number;
   readonly envFile: string;
   readonly logs: string;
 }
 
 /** Commands that show more, ready to be pasted. */
 export function renderNextSteps(steps: NextSteps): string {
-  const key = `throttle:{${steps.group}/${steps.rawTopic}/${steps.partition}}`;
-  const load = steps.external ? '' : `. ${steps.envFile} && `;
-  const rows: [string, string][] = [
+  const key = `throttle:{${steps.group}/${steps.rawTopic}/0}`;
+  const rows: [command: string, what: string][] = [
     ['npm run alertctl -- windows', 'who is throttled, until when, how many were dropped'],
     ['npm run alertctl -- tail', 'the throttled topic, readable; --json for machines'],
-    [`${load}redis-cli -u "$REDIS_URL" HGETALL '${key}'`, 'the windows of one partition'],
+    [`redis-cli -u "$REDIS_URL" HGETALL '${key}'`, 'the windows of partition 0'],
   ];
+  if (!steps.external) rows.unshift([`set -a; . ${steps.envFile}; set +a`, 'where the servers are, for what follows']);
   if (!steps.external && !steps.stackGoesOn)
     rows.unshift(['npm run stack:up', 'starts the stack again, with the data of this run']);
-  const width = Math.max(...rows.slice(0, -1).map(([command]) => command.length));
   return [
     'Where to look next:',
-    ...rows.map(([command, what]) =>
-      command.length <= width
-        ? `  ${command.padEnd(width)}  ${what}`
-        : `  ${command}\n  ${' '.repeat(width)}  ${what}`,
-    ),
+    ...rows.map(([command, what]) => `  ${command.padEnd(COMMAND_COLUMNS)}  # ${what}`),
     `Logs of this run: ${steps.logs}`,
   ].join('\n');
 }

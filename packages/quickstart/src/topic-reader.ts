@@ -110,13 +110,14 @@ export class TopicReader {
   }
 
   /** Everything is read before anything is passed on, so a batch that is fetched again counts once. */
-  async #batch({ batch, heartbeat, isRunning, isStale }: EachBatchPayload): Promise<void> {
+  async #batch(payload: EachBatchPayload): Promise<void> {
+    const { batch } = payload;
     const topic = this.#viewTopic(batch.topic);
     if (!topic) return;
     const { partition } = batch;
     const records: ViewRecord[] = [];
     for (const message of batch.messages) {
-      if (!isRunning() || isStale()) return;
+      if (!payload.isRunning() || payload.isStale()) return;
       const alert =
         topic === 'deadLetter' ? undefined : (this.#readNow(message) ?? (await this.#read(message)));
       records.push({
@@ -131,7 +132,7 @@ export class TopicReader {
     const from = this.#from[topic][partition] ?? 0;
     for (const record of records) if (record.offset >= from) this.#options.onRecord(record);
     this.#advance(batch.topic, partition, Number(batch.lastOffset()) + 1);
-    await heartbeat();
+    await payload.heartbeat();
   }
 
   /** Without waiting, where the schema is known already. */

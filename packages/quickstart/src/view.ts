@@ -54,7 +54,9 @@ export class View {
       const table = renderTable(this.state, { nowMs, width: screen.columns, maxRows });
       screen.live(`${table}\n${statusLine(this.state, this.stage, nowMs)}\n`);
     } else if (nowMs >= this.#nextLineMs) {
-      screen.print(`${new Date(nowMs).toTimeString().slice(0, 8)}  ${statusLine(this.state, this.stage, nowMs)}`);
+      screen.print(
+        `${new Date(nowMs).toTimeString().slice(0, 8)}  ${statusLine(this.state, this.stage, nowMs)}`,
+      );
       this.#nextLineMs = nowMs + LINE_EVERY_MS;
     }
   }

@@ -58,7 +58,6 @@ export class DueHeap {
   }
 
   #rise(from: number): void {
-    const heap = this.#heap;
     let at = from;
     while (at > 0) {
       const parent = (at - 1) >> 1;

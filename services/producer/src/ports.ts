@@ -75,8 +75,8 @@ export interface Spool {
   fits(bytes: number): boolean;
   /** Durable when it returns. Throws SPOOL_DISK_FULL, and nothing has changed. */
   append(append: SpoolAppend): void;
-  /** The records after `afterId`, oldest first. */
-  read(afterId: number, limits: ReadLimits): SpooledRecord[];
+  /** The oldest records that are not acknowledged. */
+  read(limits: ReadLimits): SpooledRecord[];
   /** The broker has these, the oldest ones of the spool. Becomes durable with the next append() or flush(). */
   acknowledge(records: readonly SpooledRecord[]): void;
   /** Makes acknowledgements durable; without room on the disk, later. */
@@ -103,8 +103,15 @@ export interface AlertSink {
 
 export interface Clock {
   /** Since the epoch. */
-  nowMs(): number;
-  nowMicros(): number;
+  readonly nowMs: () => number;
+  readonly nowMicros: () => number;
   /** Resolves after so many milliseconds, or when the signal aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+export interface Logger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
 }

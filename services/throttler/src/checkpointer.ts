@@ -102,6 +102,10 @@ export class Checkpointer {
    * Not to be called while `busy`. Resolves when written or given up; never rejects.
    */
   flush(fold: PartitionFold, head: CheckpointHead): Promise<void> {
+    if (!this.#options.store.available) {
+      this.#failed(new Error('Redis is away'));
+      return Promise.resolve();
+    }
     this.#inFlight = this.#write(fold, head).finally(() => {
       this.#inFlight = undefined;
     });
@@ -146,15 +150,19 @@ export class Checkpointer {
       this.#setDegraded(false);
       onFlushed(change.set.length);
     } catch (error) {
-      this.#full = true;
-      if (!this.#degraded) {
-        logger.error(
-          { err: error },
-          'DEGRADED: the checkpoint could not be written to Redis; alerts keep flowing',
-        );
-      }
-      this.#setDegraded(true);
+      this.#failed(error);
     }
+  }
+
+  #failed(error: unknown): void {
+    this.#full = true;
+    if (!this.#degraded) {
+      this.#options.logger.error(
+        { err: error },
+        'DEGRADED: the checkpoint could not be written to Redis; alerts keep flowing',
+      );
+    }
+    this.#setDegraded(true);
   }
 
   #setDegraded(degraded: boolean): void {

@@ -4,7 +4,7 @@ import { Metrics } from '@alert-throttle/observability';
 
 import type { PoisonReason } from './core/dead-letter.ts';
 import type { FoldCounts } from './core/record-folder.ts';
-import type { OwnerObserver } from './partition-owner.ts';
+import type { OwnerObserver } from './owner-dependencies.ts';
 
 export class ThrottlerMetrics implements OwnerObserver {
   readonly metrics = new Metrics('throttler');

@@ -14,6 +14,16 @@ export interface RawRecord {
   readonly headers: IHeaders | undefined;
 }
 
+/** What one fetch brought of one partition. */
+export interface FetchedBatch {
+  readonly records: readonly RawRecord[];
+  /** The offset that the fetch asked for. */
+  readonly fetchedOffset: number;
+  /** The offset after the batch, control records included. */
+  readonly end: number;
+  readonly highWatermark: number;
+}
+
 /** Which of the two topics that the throttler writes. Input partition p always goes to output partition p. */
 export type OutputTopic = 'throttled' | 'deadLetter';
 
@@ -88,6 +98,8 @@ export interface CheckpointToken {
 
 /** The checkpoints in Redis. Every method rejects when Redis is away; nothing depends on it for correctness. */
 export interface CheckpointStore {
+  /** False while Redis is known to be away: not worth the work of building a checkpoint. */
+  readonly available: boolean;
   /** Undefined where there is none. */
   load(partition: number): Promise<CheckpointFields | undefined>;
   /** Applies a change if the stored state is `expect`; false if it is not (nothing was written). */

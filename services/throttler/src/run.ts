@@ -23,7 +23,7 @@ import { Throttler } from './throttler.ts';
 
 const USUAL_HTTP_PORT = 9464;
 const TRANSACTION_TIMEOUT_MS = 10_000;
-const REGISTRY_RETRY_MS = 2000;
+const WAIT_RETRY_MS = 2000;
 const WATCHDOG_MS = 1000;
 /** Long enough for a slow broker, short enough that a claim notices a dead one. */
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -67,6 +67,7 @@ export async function runThrottler(options: RunOptions): Promise<number> {
 
   const throttler: Throttler = new Throttler({
     limits: () => limits,
+    bounds: () => facts.allBounds(),
     membership: () => group,
     onOwnersChanged: (partitions) => metrics.ownedPartitions(partitions),
     makeOwner: (partition) =>
@@ -92,6 +93,7 @@ export async function runThrottler(options: RunOptions): Promise<number> {
         clock,
         logger,
         observer: metrics,
+        stillMember: (signal) => group.nextSignOfLife(signal),
         onRefused: (code, message) => {
           logger.fatal({ code }, message);
           ended.resolve(EXIT_CONFIG);
@@ -134,14 +136,22 @@ export async function runThrottler(options: RunOptions): Promise<number> {
   await connectRedis(redis).catch((error: unknown) =>
     logger.error({ err: error }, 'DEGRADED: Redis is away; states are rebuilt from the log'),
   );
-  await prepare(codec, facts, topics, logger, options.signal);
-  throttler.start();
-  if (!options.signal.aborted) void group.start();
+  const waitFor = (what: string, step: () => Promise<unknown>): Promise<void> =>
+    untilDone(what, step, logger, options.signal);
+  await waitFor('the schema registry', () => {
+    group.expectLife();
+    return codec.register(topics.throttled);
+  });
   const watchdog = setInterval(() => {
     if (throttler.health().ok) return;
     logger.fatal('a minute without a joined consumer group: ending, so that a restart can cure it');
     ended.resolve(1);
   }, WATCHDOG_MS);
+  void waitFor('Kafka', () => facts.connect()).then(() => {
+    if (options.signal.aborted) return;
+    throttler.start();
+    void group.start();
+  });
 
   const code = await ended.promise;
   logger.info('stopping');
@@ -160,27 +170,20 @@ export async function runThrottler(options: RunOptions): Promise<number> {
   return code;
 }
 
-/** What must answer once before the group is joined: the registry, for our own events, and Kafka. */
-async function prepare(
-  codec: AlertCodec,
-  facts: KafkaLogFacts,
-  topics: TopicNames,
+/** What must answer once before the group can be joined; said each time that it does not. */
+async function untilDone(
+  what: string,
+  step: () => Promise<unknown>,
   logger: Logger,
   signal: AbortSignal,
 ): Promise<void> {
-  const steps = [
-    { what: 'the schema registry', run: () => codec.register(topics.throttled) },
-    { what: 'Kafka', run: () => facts.connect() },
-  ];
-  for (const { what, run } of steps) {
-    while (!signal.aborted) {
-      try {
-        await run();
-        break;
-      } catch (error) {
-        logger.warn({ err: error }, `${what} does not answer; waiting for it`);
-        await sleep(REGISTRY_RETRY_MS, undefined, { signal }).catch(() => undefined);
-      }
+  while (!signal.aborted) {
+    try {
+      await step();
+      return;
+    } catch (error) {
+      logger.warn({ err: error }, `${what} does not answer; waiting for it`);
+      await sleep(WAIT_RETRY_MS, undefined, { signal }).catch(() => undefined);
     }
   }
 }

@@ -5,10 +5,13 @@ import { limitsVersion } from '@alert-throttle/throttle';
 import type { Check } from '@alert-throttle/observability';
 
 import type { GroupListener } from './adapters/kafka-group.ts';
-import type { FetchedBatch, OwnerStatus, PartitionOwner } from './partition-owner.ts';
+import type { OwnerStatus, PartitionOwner } from './partition-owner.ts';
+import type { FetchedBatch, LogBounds } from './ports.ts';
 
 /** How often owners look at pending commits, idle time and flushes. */
 const TICK_MS = 200;
+/** How often the lag is measured against the log's end. */
+const LAG_EVERY_MS = 5000;
 /** A minute without the group: something is wrong that a restart may cure. */
 const SILENT_TOO_LONG_MS = 60_000;
 
@@ -22,14 +25,15 @@ export interface ThrottlerOptions {
   readonly makeOwner: (partition: number) => PartitionOwner;
   readonly membership: () => Membership;
   readonly limits: () => Limits;
+  /** The bounds of every partition of the raw topic. */
+  readonly bounds: () => Promise<ReadonlyMap<number, LogBounds>>;
   readonly onOwnersChanged: (partitions: readonly number[]) => void;
 }
 
 export class Throttler implements GroupListener {
   readonly #options: ThrottlerOptions;
   readonly #owners = new Map<number, PartitionOwner>();
-  #ticking = false;
-  #timer: NodeJS.Timeout | undefined;
+  #timers: NodeJS.Timeout[] = [];
   #stopping = false;
 
   constructor(options: ThrottlerOptions) {
@@ -37,7 +41,10 @@ export class Throttler implements GroupListener {
   }
 
   start(): void {
-    this.#timer = setInterval(() => void this.#tick(), TICK_MS);
+    this.#timers = [
+      setInterval(() => this.#tick(), TICK_MS),
+      setInterval(() => void this.#noteEnds(), LAG_EVERY_MS),
+    ];
   }
 
   assigned(partitions: readonly number[]): void {
@@ -82,7 +89,7 @@ export class Throttler implements GroupListener {
   /** Finishes what is in hand in every partition and flushes it. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    clearInterval(this.#timer);
+    for (const timer of this.#timers) clearInterval(timer);
     for (const partition of this.#owners.keys()) this.#options.membership().pause(partition);
     await Promise.all([...this.#owners.values()].map((owner) => owner.stop()));
   }
@@ -107,23 +114,25 @@ export class Throttler implements GroupListener {
     };
   }
 
-  /** Owners look after themselves one after the other, so that no tick overtakes another. */
-  async #tick(): Promise<void> {
-    if (this.#ticking) return;
-    this.#ticking = true;
-    await Promise.all([...this.#owners.values()].map((owner) => owner.tick()));
-    this.#ticking = false;
+  #tick(): void {
+    for (const owner of this.#owners.values()) void owner.tick();
+  }
+
+  /** Partitions that fetch nothing (paused, waiting for a schema) must not look as if they kept up. */
+  async #noteEnds(): Promise<void> {
+    const bounds = await this.#options.bounds().catch(() => new Map<number, LogBounds>());
+    for (const [partition, { end }] of bounds) this.#owners.get(partition)?.noteEnd(end);
   }
 }
 
 function describe(status: OwnerStatus): Record<string, unknown> {
-  const { partition, phase, position, limitsVersion: limits, recordsLeft, problem } = status;
+  const { partition, phase, position, limitsVersion: limits, recordsLeft, secondsLeft, problem } = status;
   return {
     partition,
     phase,
     position,
     ...(limits === undefined ? {} : { limits }),
-    ...(recordsLeft > 0 ? { recordsLeft } : {}),
+    ...(recordsLeft > 0 ? { recordsLeft, secondsLeft } : {}),
     ...(problem === undefined ? {} : { problem }),
   };
 }

@@ -39,7 +39,7 @@ export class DiskReserve {
     const file = openSync(this.#path, 'w', 0o600);
     try {
       ftruncateSync(file, 0);
-      for (let written = 0; written < content.length; ) written += writeSync(file, content, written);
+      for (let written = 0; written < content.length;) written += writeSync(file, content, written);
       fsyncSync(file);
     } finally {
       closeSync(file);

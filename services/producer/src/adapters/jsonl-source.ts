@@ -117,7 +117,7 @@ class FileSource implements AlertSource {
 
   async *batches(): AsyncGenerator<LineBatch> {
     const splitter = new LineSplitter(this.#limits, this.start);
-    for (let offset = this.start.offset; ; ) {
+    for (let offset = this.start.offset; ;) {
       const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
       const { bytesRead } = await this.#read(chunk, offset);
       if (bytesRead === 0) break;

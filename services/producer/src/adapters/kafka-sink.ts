@@ -137,7 +137,8 @@ export class KafkaSink implements AlertSink {
   }
 
   async #freshConnection(): Promise<Connection> {
-    if (this.#connection && this.#connection.sentMessages > MAX_MESSAGES_PER_PRODUCER) await this.disconnect();
+    if (this.#connection && this.#connection.sentMessages > MAX_MESSAGES_PER_PRODUCER)
+      await this.disconnect();
     await this.connect();
     const connection = this.#connection;
     if (!connection) throw new ProducerError('SEND_FAILED', `not connected to ${this.target}`);
@@ -240,7 +241,11 @@ export class KafkaSink implements AlertSink {
 }
 
 /** The promise's outcome, or what `late` makes after so many milliseconds: an Error is thrown. */
-async function within<T>(ms: number, promise: Promise<T>, late: () => Error | undefined): Promise<T | undefined> {
+async function within<T>(
+  ms: number,
+  promise: Promise<T>,
+  late: () => Error | undefined,
+): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<undefined>((resolve, reject) => {
     timer = setTimeout(() => {

@@ -49,11 +49,10 @@ export class MemorySpool implements Spool {
     if (cursor) this.#cursors.set(cursor.source, cursor.value);
   }
 
-  read(afterId: number, { maxRecords, maxBytes }: ReadLimits): SpooledRecord[] {
+  read({ maxRecords, maxBytes }: ReadLimits): SpooledRecord[] {
     const records: SpooledRecord[] = [];
     let bytes = 0;
     for (const record of this.#records) {
-      if (record.id <= afterId) continue;
       bytes += recordBytes(record);
       if (records.length === maxRecords || (records.length > 0 && bytes > maxBytes)) break;
       records.push({ ...record, value: record.value === null ? null : Uint8Array.from(record.value) });

@@ -45,7 +45,9 @@ export function openSpoolFile(path: string): DatabaseSync {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     db = new DatabaseSync(path, { timeout: LOCK_WAIT_MS });
-    db.exec(`PRAGMA page_size = ${SPOOL_PAGE_BYTES}; PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;`);
+    db.exec(
+      `PRAGMA page_size = ${SPOOL_PAGE_BYTES}; PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;`,
+    );
     db.exec('PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF;');
     db.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA cache_size = -${CACHE_KIB};`);
     db.exec(`PRAGMA journal_size_limit = ${2 * CHECKPOINT_PAGES * SPOOL_PAGE_BYTES};`);
@@ -65,7 +67,7 @@ function layOut(db: DatabaseSync, path: string): void {
     if (application === 0 && version === 0 && isEmpty(db)) db.exec(LAYOUT);
     else if (application !== APPLICATION_ID) throw unusable(path, 'it is a SQLite file, but no spool');
     else if (version !== LAYOUT_VERSION)
-      throw unusable(path, `its layout is ${version}, but this program knows ${LAYOUT_VERSION}`);
+      throw unusable(path, `its layout is ${String(version)}, but this program knows ${LAYOUT_VERSION}`);
   });
 }
 
@@ -97,7 +99,9 @@ export function isDiskFull(error: unknown): boolean {
 }
 
 function resultCode(error: unknown): number {
-  return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' ? error.errcode : 0;
+  return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number'
+    ? error.errcode
+    : 0;
 }
 
 function openError(error: unknown, path: string): unknown {
@@ -112,5 +116,7 @@ function openError(error: unknown, path: string): unknown {
 }
 
 function unusable(path: string, why: string, cause?: unknown): ProducerError {
-  return new ProducerError('SPOOL_UNUSABLE', `the spool ${path} (SPOOL_DIR) cannot be used: ${why}`, { cause });
+  return new ProducerError('SPOOL_UNUSABLE', `the spool ${path} (SPOOL_DIR) cannot be used: ${why}`, {
+    cause,
+  });
 }

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Loss } from '../core/loss.ts';
-import { contentBytes, IN_PAGE_BYTES, RECORD_KINDS, recordBytes, ROW_BYTES, SPOOL_PAGE_BYTES } from '../core/record.ts';
+import { IN_PAGE_BYTES, RECORD_KINDS, recordBytes, ROW_BYTES, SPOOL_PAGE_BYTES } from '../core/record.ts';
 import { ProducerError, reasonOf } from '../errors.ts';
 import type { ReadLimits, Spool, SpoolAppend, SpooledRecord, SpoolUsage } from '../ports.ts';
 import { DiskReserve } from './disk-reserve.ts';
@@ -137,8 +137,7 @@ export class SqliteSpool implements Spool {
         this.#sql.insert.run(id++, number, this.#schemaVersion, key, value, headers, storedAtMs);
       }
       if (nextSequence !== this.#nextSequence) this.#sql.putFact.run('next_sequence', String(nextSequence));
-      if (loss !== this.#loss)
-        this.#sql.putFact.run('loss', loss === undefined ? '' : JSON.stringify(loss));
+      if (loss !== this.#loss) this.#sql.putFact.run('loss', loss === undefined ? '' : JSON.stringify(loss));
       if (cursor) this.#sql.putCursor.run(cursor.source, cursor.value, storedAtMs);
     });
     this.#nextId += records.length;
@@ -148,10 +147,10 @@ export class SqliteSpool implements Spool {
     for (const record of records) this.#bytes += recordBytes(record);
   }
 
-  read(afterId: number, { maxRecords, maxBytes }: ReadLimits): SpooledRecord[] {
+  read({ maxRecords, maxBytes }: ReadLimits): SpooledRecord[] {
     const records: SpooledRecord[] = [];
     let bytes = 0;
-    const rows = this.#sql.read.iterate(Math.max(afterId, this.#acknowledgedId), maxRecords);
+    const rows = this.#sql.read.iterate(this.#acknowledgedId, maxRecords);
     for (const row of rows as unknown as Iterable<Row>) {
       const record = recordOf(row);
       bytes += recordBytes(record);

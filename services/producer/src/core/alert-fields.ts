@@ -35,7 +35,13 @@ export interface FieldTable {
 }
 
 /** What this program itself puts into an alert: in the input these are unknown fields, as nobody could trust them. */
-const OWN_FIELDS: ReadonlySet<string> = new Set(['BootID', 'Sequence', 'EventTimeMicros', 'Throttle', 'Lost']);
+const OWN_FIELDS: ReadonlySet<string> = new Set([
+  'BootID',
+  'Sequence',
+  'EventTimeMicros',
+  'Throttle',
+  'Lost',
+]);
 
 const INT32_MIN = -(2 ** 31);
 const INT32_MAX = 2 ** 31 - 1;
@@ -67,8 +73,7 @@ export function fieldTable(schema: RecordSchema): FieldTable {
 function readerOf(type: unknown): Reader {
   if (type === 'string') return readString;
   if (type === 'int') return (value) => readInteger(value, INT32_MIN, INT32_MAX);
-  if (type === 'long')
-    return (value) => readInteger(value, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+  if (type === 'long') return (value) => readInteger(value, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
   if (isObject(type) && type['type'] === 'array' && type['items'] === 'string') return readStrings;
   if (isObject(type) && type['type'] === 'map' && type['values'] === 'string') return readMap;
   const record = recordIn(type);

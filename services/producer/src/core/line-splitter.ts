@@ -87,7 +87,9 @@ export class LineSplitter {
     // One byte more than allowed may still be the carriage return of a line that is just short enough.
     if (!this.#tooLong && this.#kept > this.#limits.maxLineBytes + 1 + BYTE_ORDER_MARK.length) {
       this.#tooLong = true;
-      this.#pieces = [Buffer.concat(this.#pieces).subarray(0, this.#limits.keptBytes + BYTE_ORDER_MARK.length)];
+      this.#pieces = [
+        Buffer.concat(this.#pieces).subarray(0, this.#limits.keptBytes + BYTE_ORDER_MARK.length),
+      ];
     }
   }
 

@@ -37,7 +37,7 @@ export function recordBytes({ key, value, headers }: Pick<NewRecord, 'key' | 'va
 }
 
 /** `content`: characters of key and headers, bytes of the value. */
-export function contentBytes(content: number): number {
+function contentBytes(content: number): number {
   if (content <= IN_PAGE_BYTES) return content + ROW_BYTES;
   return Math.ceil(content / SPOOL_PAGE_BYTES) * SPOOL_PAGE_BYTES + SPOOL_PAGE_BYTES;
 }

@@ -1,12 +1,13 @@
 // Membership of the consumer group: one kafkajs consumer at a time, rebuilt after every crash of it. It says
 // which partitions are ours, hands over what is fetched, and never commits an offset itself.
 
+import { EventEmitter, once } from 'node:events';
+
 import type { AlertKafka } from '@alert-throttle/kafka';
 import type { Logger } from '@alert-throttle/observability';
 import type { Batch, Consumer } from 'kafkajs';
 
-import type { FetchedBatch } from '../partition-owner.ts';
-import type { FetchControl, MonotonicClock, RawRecord } from '../ports.ts';
+import type { FetchControl, FetchedBatch, MonotonicClock, RawRecord } from '../ports.ts';
 
 /** A killed member's partitions are free after the session timeout; five kills in a row stay within 30 s. */
 const SESSION_TIMEOUT_MS = 10_000;
@@ -48,6 +49,7 @@ export class KafkaGroup implements FetchControl {
   /** When the group was last known to count on us. */
   #aliveAtMs: number;
   #rebuildTimer: NodeJS.Timeout | undefined;
+  readonly #signs = new EventEmitter().setMaxListeners(0);
 
   constructor(options: KafkaGroupOptions) {
     this.#options = options;
@@ -65,6 +67,25 @@ export class KafkaGroup implements FetchControl {
 
   /** Joins, and joins again after every crash, until `stop`. */
   async start(): Promise<void> {
+    if (!this.#stopping) await this.#join();
+  }
+
+  /** From now on silence counts. */
+  expectLife(): void {
+    this.#alive();
+  }
+
+  /** Resolves when the group next shows that it counts on us; rejects on abort. */
+  async nextSignOfLife(signal: AbortSignal): Promise<void> {
+    await once(this.#signs, 'alive', { signal });
+  }
+
+  #alive(): void {
+    this.#aliveAtMs = this.#options.clock.nowMs();
+    this.#signs.emit('alive');
+  }
+
+  async #join(): Promise<void> {
     const { group, topic, logger } = this.#options;
     const consumer = this.#options.kafka().consumer({
       groupId: group,
@@ -132,18 +153,17 @@ export class KafkaGroup implements FetchControl {
   }
 
   #listen(consumer: Consumer): void {
-    const { listener, topic, clock, logger } = this.#options;
-    const alive = (): void => {
-      this.#aliveAtMs = clock.nowMs();
-    };
+    const { listener, topic, logger } = this.#options;
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
       if (this.#consumer !== consumer) return;
       this.#joined = true;
-      alive();
-      // Synchronous up to here and on: kafkajs fetches only after its listeners returned.
+      // Synchronous: kafkajs fetches only after its listeners returned.
       listener.assigned(payload.memberAssignment[topic] ?? []);
+      this.#alive();
     });
-    consumer.on(consumer.events.HEARTBEAT, alive);
+    consumer.on(consumer.events.HEARTBEAT, () => {
+      if (this.#consumer === consumer) this.#alive();
+    });
     consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
       if (payload.topic === topic && payload.batchSize === 0) {
         listener.skipped(payload.partition, Number(payload.lastOffset) + 1);
@@ -163,7 +183,7 @@ export class KafkaGroup implements FetchControl {
     this.#options.listener.lost();
     void consumer.disconnect().catch(() => undefined);
     if (this.#stopping) return;
-    this.#rebuildTimer = setTimeout(() => void this.start(), REBUILD_AFTER_MS);
+    this.#rebuildTimer = setTimeout(() => void this.#join(), REBUILD_AFTER_MS);
   }
 }
 

@@ -57,6 +57,10 @@ export class RedisCheckpointStore implements CheckpointStore {
     this.#topic = rawTopic;
   }
 
+  get available(): boolean {
+    return this.#redis.status === 'ready';
+  }
+
   async load(partition: number): Promise<CheckpointFields | undefined> {
     const flat = await this.#redis.call('HGETALL', checkpointKey(this.#group, this.#topic, partition));
     const fields = new Map<string, string>();

@@ -3,13 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import {
-  AlertFormatError,
-  type Alert,
-  type AlertCodec,
-  type AlertReader,
-  schemaIdOf,
-} from '@alert-throttle/alert';
+import { AlertFormatError, type Alert, type AlertCodec, type AlertReader } from '@alert-throttle/alert';
 import type { Logger } from '@alert-throttle/observability';
 
 import type { AlertSchemas } from '../core/record-folder.ts';
@@ -26,7 +20,6 @@ export class SchemaDirectory implements AlertSchemas {
   readonly #clock: MonotonicClock;
   readonly #logger: Logger;
   readonly #unknownSinceMs = new Map<number, number>();
-  readonly #notAlerts = new Map<number, AlertFormatError>();
   readonly #fetching = new Map<number, Promise<void>>();
 
   constructor(codec: AlertCodec, clock: MonotonicClock, logger: Logger) {
@@ -36,11 +29,7 @@ export class SchemaDirectory implements AlertSchemas {
   }
 
   reader(value: Buffer): AlertReader | undefined {
-    const reader = this.#codec.reader(value);
-    if (reader !== undefined || this.#notAlerts.size === 0) return reader;
-    const refused = this.#notAlerts.get(schemaIdOf(value));
-    if (refused !== undefined) throw refused;
-    return undefined;
+    return this.#codec.reader(value);
   }
 
   isUnknown(schemaId: number): boolean {
@@ -75,10 +64,8 @@ export class SchemaDirectory implements AlertSchemas {
         }
         this.#logger.warn({ schemaId }, 'the registry does not know this schema; asking again for 30 s');
       } catch (error) {
-        if (error instanceof AlertFormatError) {
-          this.#notAlerts.set(schemaId, error);
-          return;
-        }
+        // The codec remembers that: its reader throws it from now on.
+        if (error instanceof AlertFormatError) return;
         this.#logger.warn({ schemaId, err: error }, 'the schema registry does not answer; waiting for it');
       }
       await sleep(RETRY_MS, undefined, { signal });

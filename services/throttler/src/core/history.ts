@@ -5,6 +5,8 @@ import type { Limits, LimitsChange, OffsetMetadata } from '@alert-throttle/throt
 
 /** Idle entries kept: only those that no record has overtaken matter, and that is rarely more than one. */
 const MAX_IDLE_ENTRIES = 20;
+/** Changes of limits kept: about as many as the metadata of an offset has room for. */
+const MAX_LIMITS_ENTRIES = 32;
 
 export class History {
   /** Oldest first; the last is in force. Never empty. */
@@ -13,10 +15,10 @@ export class History {
   readonly idle: [offset: number, micros: number][];
 
   /** Older entries were cut off, as the metadata of an offset is bounded. */
-  readonly pruned: boolean;
+  #pruned: boolean;
 
   constructor(limits: readonly LimitsChange[], idle: readonly (readonly [number, number])[], pruned = false) {
-    this.pruned = pruned;
+    this.#pruned = pruned;
     this.limits = [...limits];
     this.idle = idle.map(([offset, micros]) => [offset, micros]);
   }
@@ -31,7 +33,11 @@ export class History {
 
   /** Nothing before this offset was ever folded, as far as is known: 0 where older entries were cut off. */
   get begins(): number {
-    return this.pruned ? 0 : (this.limits[0]?.from ?? 0);
+    return this.#pruned ? 0 : (this.limits[0]?.from ?? 0);
+  }
+
+  get pruned(): boolean {
+    return this.#pruned;
   }
 
   get inForce(): LimitsChange {
@@ -42,6 +48,9 @@ export class History {
 
   changeLimits(from: number, limits: Limits, atMicros: number): void {
     this.limits.push(limitsChange(from, limits, atMicros));
+    if (this.limits.length <= MAX_LIMITS_ENTRIES) return;
+    this.limits.shift();
+    this.#pruned = true;
   }
 
   timeAdvanced(offset: number, micros: number): void {

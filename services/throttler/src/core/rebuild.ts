@@ -10,6 +10,7 @@ import type { RecordFolder } from './record-folder.ts';
 export class Rebuild {
   /** The offset after the last record folded. */
   position: number;
+  readonly from: number;
   readonly target: number;
   readonly #folder: RecordFolder;
   readonly #steps: HistoryStep[];
@@ -17,6 +18,7 @@ export class Rebuild {
 
   constructor(folder: RecordFolder, history: History, from: number, target: number) {
     this.#folder = folder;
+    this.from = from;
     this.position = from;
     this.target = target;
     this.#limits = history.limitsBefore(from);

@@ -1,0 +1,21 @@
+// The settings of alertctl: those of the services that say where things are.
+import {
+  groupSettings,
+  kafkaSettings,
+  redisSettings,
+  registrySettings,
+  topicCreationSettings,
+  topicSettings,
+  type ConfigOf,
+} from '@alert-throttle/config';
+
+export const settings = {
+  ...kafkaSettings,
+  ...registrySettings,
+  ...redisSettings,
+  ...topicSettings,
+  ...topicCreationSettings,
+  ...groupSettings,
+};
+
+export type AlertctlConfig = ConfigOf<typeof settings>;

@@ -1,0 +1,108 @@
+// `npm start`: arguments, settings, signals. The only reader of process.* in this package, and what sets the exit code.
+import { isAbsolute, join, resolve } from 'node:path';
+import { ConfigError, configFile, settingsHelp } from '@alert-throttle/config';
+import { stackDir, StackError } from '@alert-throttle/stack';
+import { Command } from 'commander';
+import { ChildFailed } from './child.ts';
+import { createScreen } from './screen.ts';
+import { Session, type Source } from './session.ts';
+import { loadSettings, quickstartSettings } from './settings.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..', '..');
+/** npm passes a Ctrl-C on that the terminal has sent us already, so one press arrives twice. */
+const SAME_PRESS_MS = 500;
+const EXIT_INTERRUPTED = 130;
+
+interface Options {
+  readonly file?: string;
+  readonly follow?: boolean;
+  readonly config?: string;
+}
+
+const command = new Command('npm start --')
+  .description(
+    'Starts a local Kafka, schema registry and Redis, the throttler and the producer, feeds them a sample of\n' +
+      'KubeArmor alerts, and shows what comes out, per container, until everything has come through.',
+  )
+  .option(
+    '--file <alerts.jsonl>',
+    'alerts of yours instead of the sample, one as JSON a line; - is standard input',
+  )
+  .option('--follow', 'go on until Ctrl-C')
+  .option('--config <file>', 'YAML file with settings')
+  .helpOption('-h, --help', 'this help')
+  .addHelpText(
+    'after',
+    `
+With KAFKA_BROKERS, SCHEMA_REGISTRY_URL and REDIS_URL set, those are used and nothing is started.
+STACK_DIR: folder of the local stack and of the logs (default: .stack of this checkout).
+
+${settingsHelp(quickstartSettings)}`,
+  )
+  .parse();
+
+class Interrupted extends Error {}
+
+/** Where the user typed the command; npm itself runs it in the folder of the checkout. */
+function fromUsersFolder(path: string): string {
+  return isAbsolute(path) ? path : resolve(process.env['INIT_CWD'] ?? process.cwd(), path);
+}
+
+function sourceOf(file: string | undefined): Source {
+  if (file === undefined) return { kind: 'sample' };
+  return file === '-'
+    ? { kind: 'stream', stream: process.stdin }
+    : { kind: 'file', path: fromUsersFolder(file) };
+}
+
+async function main(options: Options): Promise<number> {
+  const file = configFile(options.config, process.env);
+  const path = file === undefined ? undefined : fromUsersFolder(file);
+  const settings = loadSettings({ env: process.env, file: path });
+  const interruption = new AbortController();
+  const session = new Session({
+    ...settings,
+    source: sourceOf(options.file),
+    follow: options.follow ?? false,
+    env: path === undefined ? process.env : { ...process.env, CONFIG_FILE: path },
+    root: ROOT,
+    stackDir: stackDir(process.env),
+    screen: createScreen(process.stdout),
+    signal: interruption.signal,
+  });
+  process.on('exit', () => session.killServices());
+  listenForSignals(session, interruption);
+  const outcome = await session.run();
+  if (interruption.signal.aborted && !(options.follow ?? false)) return EXIT_INTERRUPTED;
+  return outcome.complete && !outcome.addsUp ? 1 : 0;
+}
+
+/** The first stops everything in order; the second, or one after it, at once. */
+function listenForSignals(session: Session, interruption: AbortController): void {
+  let firstAtMs: number | undefined;
+  const stop = (): void => {
+    firstAtMs ??= Date.now();
+    if (!interruption.signal.aborted) interruption.abort(new Interrupted());
+    else if (Date.now() - firstAtMs > SAME_PRESS_MS)
+      void session.kill().finally(() => process.exit(EXIT_INTERRUPTED));
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
+  // Whoever reads what we print has gone, as with `npm start | head`.
+  process.stdout.on('error', () => interruption.abort(new Interrupted()));
+}
+
+function report(error: unknown): number {
+  if (error instanceof Interrupted) return EXIT_INTERRUPTED;
+  if (error instanceof ChildFailed) {
+    process.stderr.write(`\n${error.message}. The end of its log:\n${error.child.logTail()}\n`);
+    return 1;
+  }
+  const expected = error instanceof ConfigError || error instanceof StackError;
+  process.stderr.write(
+    `${expected || !(error instanceof Error) ? String(error) : (error.stack ?? error.message)}\n`,
+  );
+  return error instanceof ConfigError ? error.exitCode : 1;
+}
+
+// Something may still hold the process, such as a standard input that nobody closes.
+process.exit(await main(command.opts<Options>()).catch(report));

@@ -1,0 +1,266 @@
+// What an integration test of the throttler works with: topics, a group and limits of its own, the raw topic's
+// feed, and the comparison of all that came out with the pure core.
+
+import { AlertCodec } from '@alert-throttle/alert';
+import { type AlertKafka, createTopics, type TopicNames } from '@alert-throttle/kafka';
+import {
+  createTestTopics,
+  readTopic,
+  testKafka,
+  testStack,
+  topicEnv,
+  uniqueName,
+  waitFor,
+} from '@alert-throttle/test-kit';
+import {
+  checkpointKey,
+  type Limits,
+  type LimitsChange,
+  type OffsetMetadata,
+  parseMicros,
+  parseOffsetMetadata,
+  throttledKey,
+} from '@alert-throttle/throttle';
+import { Redis } from 'ioredis';
+import type { Admin } from 'kafkajs';
+
+import { differences, foldLog, type LoggedRecord, type OracleOptions, outcomeOf } from './oracle.ts';
+import { RawFeed } from './raw-feed.ts';
+import { ThrottlerRun } from './throttler-run.ts';
+
+export interface ScenarioOptions {
+  readonly partitions?: number;
+  readonly limits?: Partial<Limits>;
+  /** Where it is not the Redis of the stack. */
+  readonly redisUrl?: string;
+}
+
+export interface Committed {
+  readonly offset: number;
+  readonly metadata: OffsetMetadata;
+}
+
+/** A partition's checkpoint as redis-cli would show it. */
+export interface StoredCheckpoint {
+  readonly fields: ReadonlyMap<string, string>;
+  readonly throttled: ReadonlyMap<string, number>;
+}
+
+/** Limits under which a test sees intervals begin and end within seconds. */
+const SMALL_LIMITS: Limits = { alertThrottling: true, maxAlertPerSec: 3, throttleSec: 2 };
+
+interface Parts {
+  readonly topics: TopicNames;
+  readonly partitions: number;
+  readonly limits: Limits;
+  readonly redisUrl: string;
+  readonly kafka: AlertKafka;
+  readonly admin: Admin;
+  readonly codec: AlertCodec;
+  readonly feed: RawFeed;
+}
+
+export class Scenario {
+  readonly topics: TopicNames;
+  readonly partitions: number;
+  readonly limits: Limits;
+  readonly redisUrl: string;
+  readonly group: string;
+  readonly kafka: AlertKafka;
+  readonly admin: Admin;
+  readonly codec: AlertCodec;
+  readonly feed: RawFeed;
+
+  private constructor(parts: Parts) {
+    this.topics = parts.topics;
+    this.partitions = parts.partitions;
+    this.limits = parts.limits;
+    this.redisUrl = parts.redisUrl;
+    this.kafka = parts.kafka;
+    this.admin = parts.admin;
+    this.codec = parts.codec;
+    this.feed = parts.feed;
+    this.group = uniqueName('group');
+  }
+
+  static async create({ partitions = 4, limits, redisUrl }: ScenarioOptions = {}): Promise<Scenario> {
+    const topics = await createTestTopics(partitions, 'throttler');
+    const kafka = testKafka();
+    const admin = kafka.admin();
+    await admin.connect();
+    const codec = new AlertCodec({ url: testStack().SCHEMA_REGISTRY_URL });
+    await codec.register(topics.raw);
+    const feed = new RawFeed({ kafka, topic: topics.raw, partitions, codec });
+    return new Scenario({
+      topics,
+      partitions,
+      limits: { ...SMALL_LIMITS, ...limits },
+      redisUrl: redisUrl ?? testStack().REDIS_URL,
+      kafka,
+      admin,
+      codec,
+      feed,
+    });
+  }
+
+  /** Another group over the same raw topic, with topics of its own for what it writes. */
+  async another({ limits, redisUrl }: Omit<ScenarioOptions, 'partitions'> = {}): Promise<Scenario> {
+    const name = uniqueName('throttler');
+    const topics = {
+      raw: this.topics.raw,
+      throttled: `${name}.throttled`,
+      deadLetter: `${name}.dead-letter`,
+    };
+    await createTopics(this.kafka, topics, { partitions: this.partitions, replication: 1 });
+    return new Scenario({
+      ...this,
+      topics,
+      limits: { ...this.limits, ...limits },
+      redisUrl: redisUrl ?? this.redisUrl,
+    });
+  }
+
+  /** Another group that reads and writes the same topics. */
+  sameTopics(): Scenario {
+    return new Scenario(this);
+  }
+
+  env(): Record<string, string> {
+    const { alertThrottling, maxAlertPerSec, throttleSec } = this.limits;
+    return {
+      ...topicEnv(this.topics),
+      CONSUMER_GROUP: this.group,
+      REDIS_URL: this.redisUrl,
+      ALERT_THROTTLING: String(alertThrottling),
+      MAX_ALERT_PER_SEC: String(maxAlertPerSec),
+      THROTTLE_SEC: String(throttleSec),
+    };
+  }
+
+  start(env: Readonly<Record<string, string | undefined>> = {}): ThrottlerRun {
+    return new ThrottlerRun({ ...this.env(), ...env });
+  }
+
+  /** Per partition, where the group stands. */
+  async committed(): Promise<Map<number, Committed>> {
+    const topics = await this.admin.fetchOffsets({ groupId: this.group, topics: [this.topics.raw] });
+    const found = new Map<number, Committed>();
+    for (const { partition, offset, metadata } of topics.flatMap(({ partitions }) => partitions)) {
+      if (Number(offset) < 0) continue;
+      found.set(partition, { offset: Number(offset), metadata: parseOffsetMetadata(metadata ?? '') });
+    }
+    return found;
+  }
+
+  /** The offset after the last record, by partition. */
+  async ends(topic: string = this.topics.raw): Promise<Map<number, number>> {
+    const offsets = await this.admin.fetchTopicOffsets(topic);
+    return new Map(offsets.map(({ partition, high }) => [partition, Number(high)]));
+  }
+
+  /** Waits until every record that is in the raw topic now was decided. */
+  async drained(timeoutMs = 60_000): Promise<void> {
+    const ends = await this.ends();
+    const decided = async (): Promise<boolean> => {
+      const committed = await this.committed();
+      return [...ends].every(([partition, end]) => (committed.get(partition)?.offset ?? 0) >= end);
+    };
+    await waitFor(`every record of ${this.topics.raw} to be decided`, decided, { timeoutMs });
+  }
+
+  /** Limits as they were in force, by partition and offset. */
+  async limitsChanges(): Promise<Map<number, readonly LimitsChange[]>> {
+    const committed = await this.committed();
+    return new Map([...committed].map(([partition, { metadata }]) => [partition, metadata.limits]));
+  }
+
+  async throttled(): Promise<LoggedRecord[]> {
+    return readTopic(this.topics.throttled);
+  }
+
+  /** What differs from the pure core now; see `agrees`. */
+  async problems(options: OracleOptions & { readonly raw?: readonly LoggedRecord[] } = {}): Promise<string[]> {
+    const raw = options.raw ?? (await readTopic(this.topics.raw));
+    const { outcome } = await foldLog(raw, this.codec, this.limits, options);
+    return differences(outcome, await outcomeOf(await this.throttled(), this.codec));
+  }
+
+  /** Waits until what a read_committed consumer sees is, per container and in order, what the pure core says. */
+  async agrees(options: OracleOptions & { readonly raw?: readonly LoggedRecord[] } = {}): Promise<void> {
+    const raw = options.raw ?? (await readTopic(this.topics.raw));
+    let last: string[] = [];
+    const equal = async (): Promise<boolean> => {
+      last = await this.problems({ ...options, raw });
+      return last.length === 0;
+    };
+    try {
+      await waitFor('the throttled topic to be what the pure core says', equal, { intervalMs: 300 });
+    } catch (error) {
+      throw new Error(`${String(error)}:\n${last.slice(0, 5).join('\n')}`, { cause: error });
+    }
+  }
+
+  async checkpoint(partition: number): Promise<StoredCheckpoint> {
+    const redis = new Redis(this.redisUrl, { lazyConnect: true });
+    redis.on('error', () => undefined);
+    try {
+      const { raw } = this.topics;
+      const fields = await redis.hgetall(checkpointKey(this.group, raw, partition));
+      const flat = await redis.zrange(throttledKey(this.group, raw, partition), 0, -1, 'WITHSCORES');
+      const throttled = new Map<string, number>();
+      for (let i = 0; i + 1 < flat.length; i += 2) throttled.set(flat[i] ?? '', Number(flat[i + 1]));
+      return { fields: new Map(Object.entries(fields)), throttled };
+    } finally {
+      redis.disconnect();
+    }
+  }
+
+  /** In words, where the checkpoints are not the pure core's state at the committed offsets. */
+  async checkpointProblems(options: OracleOptions = {}): Promise<string[]> {
+    const raw = await readTopic(this.topics.raw);
+    const committed = await this.committed();
+    const problems: string[] = [];
+    for (const [partition, { offset, metadata }] of committed) {
+      const { fields, throttled } = await this.checkpoint(partition);
+      const time = parseMicros(fields.get('@time') ?? '') ?? 0;
+      const records = raw.filter((one) => one.partition === partition && one.offset < offset);
+      const { folds } = await foldLog(records, this.codec, this.limits, { ...options, endMicros: () => time });
+      const state = folds.get(partition)?.snapshot();
+      const say = (what: string, found: unknown, wanted: unknown): void => {
+        const [have, want] = [JSON.stringify(found), JSON.stringify(wanted)];
+        if (have !== want) problems.push(`partition ${partition}, ${what}: found ${have}, expected ${want}`);
+      };
+      say('@offset', fields.get('@offset'), String(offset));
+      say('@digest', fields.get('@digest'), metadata.digest);
+      say('@time', time, metadata.at);
+      const stored = [...fields].filter(([field]) => !/^@(?!sequence\/)/.test(field));
+      say('fields', stored.sort(byName), [...(state?.set ?? [])].sort(byName));
+      say('throttled', [...throttled].sort(byName), [...(state?.throttledSet ?? [])].sort(byName));
+    }
+    return problems;
+  }
+
+  /** Waits until the checkpoints in Redis are the pure core's state at the committed offsets. */
+  async checkpointsAgree(options: OracleOptions = {}): Promise<void> {
+    let last: string[] = [];
+    const equal = async (): Promise<boolean> => {
+      last = await this.checkpointProblems(options);
+      return last.length === 0;
+    };
+    try {
+      await waitFor('the checkpoints to be the state of the committed offsets', equal, { intervalMs: 300 });
+    } catch (error) {
+      throw new Error(`${String(error)}:\n${last.slice(0, 5).join('\n')}`, { cause: error });
+    }
+  }
+
+  /** The records of a topic, decoded where they are alerts. */
+  async close(): Promise<void> {
+    await this.feed.close();
+    await this.admin.disconnect();
+  }
+}
+
+function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -60,7 +60,7 @@ export function limitsText(partitions: readonly PartitionOffsets[]): string {
         String(maxAlertPerSec),
         String(throttleSec),
         limitsVersion(change),
-        utc(at),
+        at > 0 ? utc(at) : 'the beginning',
         ...ends,
       ];
     }),
@@ -95,7 +95,7 @@ export function limitsJson(one: PartitionOffsets): Record<string, unknown> {
 
 function changeJson(change: LimitsChange): Record<string, unknown> {
   const { alertThrottling, maxAlertPerSec, throttleSec, from, at } = change;
-  const since = new Date(Math.floor(at / 1000)).toISOString();
+  const since = at > 0 ? new Date(Math.floor(at / 1000)).toISOString() : null;
   return {
     alertThrottling,
     maxAlertPerSec,

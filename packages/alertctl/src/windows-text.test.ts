@@ -63,7 +63,9 @@ describe('windowsText', () => {
     expect(quiet).toContain('open, 1 passed');
   });
 
-  test('given an interval whose end is past but which is not reported, then it is over', () => {
+  test('given an interval whose end is past but which is not reported, then it is over, and what that means is said', () => {
+    expect(windowsText(viewAt(31), false)).toContain('over: the interval has ended');
+    expect(windowsText(viewAt(10), false)).not.toContain('over:');
     expect(cells(windowsText(viewAt(31), false).split('\n')[1]).slice(2, 6)).toEqual([
       'over',
       '2026-01-23 07:02:11.000Z',

@@ -7,6 +7,9 @@ import type { PartitionView, WindowsView } from './windows.ts';
 const MICROS_PER_MS = 1_000;
 const SHOWN_POLICIES = 3;
 
+/** The end is past, the report is yet to come. */
+const OVER = 'over';
+
 interface Row {
   readonly window: WindowField;
   readonly partition: number;
@@ -17,6 +20,8 @@ export function windowsText(view: WindowsView, all: boolean): string {
   const parts: string[] = [];
   if (rows.length === 0) parts.push(all ? 'no windows' : 'no container is throttled');
   else parts.push(containerTable(rows, view.nowMs));
+  if (rows.some(({ window: { interval } }) => interval && stateOf(interval, view.nowMs) === OVER))
+    parts.push(`${OVER}: the interval has ended; it is reported once nothing of it can still arrive`);
   const leftOut = sum(view.partitions, ({ checkpoint }) => checkpoint?.leftOut ?? 0);
   if (leftOut > 0) parts.push(`and ${leftOut} more (--limit)`);
   parts.push('', partitionTable(view));
@@ -69,10 +74,9 @@ function secondsLeft(interval: IntervalField, nowMs: number): number {
   return interval.throttledUntilMicros / MICROS_PER_MS / 1_000 - nowMs / 1_000;
 }
 
-/** `over`: its end is past, the report comes when the partition's time gets there. */
 function stateOf(interval: IntervalField, nowMs: number): string {
   if (interval.reported) return interval.dropped > 0 ? 'late alerts' : 'reported';
-  return secondsLeft(interval, nowMs) > 0 ? 'throttled' : 'over';
+  return secondsLeft(interval, nowMs) > 0 ? 'throttled' : OVER;
 }
 
 function remaining(interval: IntervalField, nowMs: number): string {

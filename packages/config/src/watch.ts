@@ -2,7 +2,7 @@
 //
 // The file's folder is watched, not the file: editors rename a new file over the old one, and a ConfigMap volume
 // swaps a symbolic link beside it (`..data`), so that the path stays while what it names changes.
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { watch } from 'chokidar';
 import { ConfigError } from './errors.ts';
@@ -57,7 +57,15 @@ export function watchConfig<const S extends Settings>(settings: S, options: Watc
     debounce = setTimeout(() => follower.read(), options.debounceMs ?? DEBOUNCE_MS);
   };
   const poll = setInterval(soon, options.pollMs ?? POLL_MS).unref();
-  const watcher = watch(dirname(resolve(file)), { depth: 0, followSymlinks: false, ignoreInitial: true });
+  const folder = dirname(resolve(file));
+  const watcher = watch(folder, {
+    depth: 0,
+    followSymlinks: false,
+    ignoreInitial: true,
+    // Neighbours need no watch of their own; `..data` and the like are how a ConfigMap volume changes.
+    ignored: (path) =>
+      path !== folder && basename(path) !== basename(file) && !basename(path).startsWith('..'),
+  });
   watcher.on('all', soon).on('raw', soon);
   watcher.on('error', (error) =>
     options.onWatchError?.(error instanceof Error ? error : new Error(String(error))),

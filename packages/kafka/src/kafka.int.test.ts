@@ -11,7 +11,12 @@ declare module 'vitest' {
   }
 }
 
-const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+const silent = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
 
 function client(): AlertKafka {
   return createKafka({ brokers: inject('stack').KAFKA_BROKERS.split(','), clientId: 'kafka-test' }, silent);
@@ -19,15 +24,24 @@ function client(): AlertKafka {
 
 function newNames(): TopicNames {
   const id = randomUUID();
-  return { raw: `kafka-test-${id}.raw`, throttled: `kafka-test-${id}.throttled`, deadLetter: `kafka-test-${id}.dead` };
+  return {
+    raw: `kafka-test-${id}.raw`,
+    throttled: `kafka-test-${id}.throttled`,
+    deadLetter: `kafka-test-${id}.dead`,
+  };
 }
 
 describe('createTopics and checkTopics', () => {
   test('given no topics, when made by two at once, then they are as they must be, and made once', async () => {
     const names = newNames();
-    expect((await checkTopics(client(), names)).map(({ problem }) => problem)).toEqual(Array(3).fill('does not exist'));
+    expect((await checkTopics(client(), names)).map(({ problem }) => problem)).toEqual(
+      Array(3).fill('does not exist'),
+    );
     const size = { partitions: 3, replication: 1 };
-    const made = await Promise.all([createTopics(client(), names, size), createTopics(client(), names, size)]);
+    const made = await Promise.all([
+      createTopics(client(), names, size),
+      createTopics(client(), names, size),
+    ]);
     expect(made.flat().sort()).toEqual([names.raw, names.throttled, names.deadLetter].sort());
     expect(await checkTopics(client(), names)).toEqual([]);
     expect(await createTopics(client(), names, { partitions: 9, replication: 1 })).toEqual([]);
@@ -38,11 +52,16 @@ describe('createTopics and checkTopics', () => {
     const admin = client().admin();
     await admin.connect();
     await admin.createTopics({
-      topics: [{ topic: names.raw, numPartitions: 2, configEntries: [{ name: 'cleanup.policy', value: 'compact' }] }],
+      topics: [
+        { topic: names.raw, numPartitions: 2, configEntries: [{ name: 'cleanup.policy', value: 'compact' }] },
+      ],
       waitForLeaders: true,
     });
     await admin.disconnect();
-    expect(await createTopics(client(), names, { partitions: 5, replication: 1 })).toEqual([names.throttled, names.deadLetter]);
+    expect(await createTopics(client(), names, { partitions: 5, replication: 1 })).toEqual([
+      names.throttled,
+      names.deadLetter,
+    ]);
     const problems = await checkTopics(client(), names);
     expect(problems.map(({ topic }) => topic)).toEqual([names.raw, names.raw]);
     expect(problems.map(({ problem }) => problem)).toEqual([
@@ -52,7 +71,9 @@ describe('createTopics and checkTopics', () => {
   });
 });
 
-test('given batches compressed in every way, when read, then the records are the same', async () => {
+test('given batches compressed in every way, when read, then the records are the same, and Node warns of nothing', async () => {
+  const warnings: string[] = [];
+  process.on('warning', (warning) => warnings.push(warning.name));
   const names = newNames();
   const kafka = client();
   await createTopics(kafka, names, { partitions: 1, replication: 1 });
@@ -60,7 +81,11 @@ test('given batches compressed in every way, when read, then the records are the
   await producer.connect();
   const { None, GZIP, Snappy, LZ4, ZSTD } = kafkajs.CompressionTypes;
   for (const compression of [None, GZIP, Snappy, LZ4, ZSTD])
-    await producer.send({ topic: names.raw, compression, messages: [{ key: 'k', value: `by ${compression} `.repeat(100) }] });
+    await producer.send({
+      topic: names.raw,
+      compression,
+      messages: [{ key: 'k', value: `by ${compression} `.repeat(100) }],
+    });
   await producer.disconnect();
 
   const read: string[] = [];
@@ -78,4 +103,5 @@ test('given batches compressed in every way, when read, then the records are the
   });
   await consumer.disconnect();
   expect(read).toEqual(['by 0', 'by 1', 'by 2', 'by 3', 'by 4']);
+  expect(warnings).toEqual([]);
 });

@@ -21,7 +21,7 @@ interface Options {
 
 const command = new Command('npm start --')
   .description(
-    'Starts a local Kafka, schema registry and Redis, the throttler and the producer, feeds them a sample of\n' +
+    'Starts a local Kafka, schema registry and Redis, the throttler and the producer, feeds them a sample of ' +
       'KubeArmor alerts, and shows what comes out, per container, until everything has come through.',
   )
   .option(
@@ -98,9 +98,8 @@ function report(error: unknown): number {
     return 1;
   }
   const expected = error instanceof ConfigError || error instanceof StackError;
-  process.stderr.write(
-    `${expected || !(error instanceof Error) ? String(error) : (error.stack ?? error.message)}\n`,
-  );
+  const text = error instanceof Error ? (expected ? error.message : error.stack) : String(error);
+  process.stderr.write(`${text ?? 'unknown error'}\n`);
   return error instanceof ConfigError ? error.exitCode : 1;
 }
 

@@ -20,7 +20,7 @@ import type { QuickstartConfig } from './settings.ts';
 import { StackUse } from './stack-use.ts';
 import { renderNextSteps, renderSummary } from './summary.ts';
 import { TopicReader } from './topic-reader.ts';
-import { addsUp } from './totals.ts';
+import { addsUp, topRows } from './totals.ts';
 import { View } from './view.ts';
 
 /** Where the alerts come from. */
@@ -171,8 +171,12 @@ export class Session {
     // What the throttler made of the alerts of earlier runs lies before these offsets.
     reader.leaveOutBelow(await this.#guard(facts.ends()));
     this.#view.start();
-    if (source.kind === 'file') services.startProducer(source.path);
-    else if (waiting) this.#feed(source, waiting.stdin);
+    if (source.kind === 'file') {
+      screen.print(`Sending the alerts of ${source.path}.`);
+      services.startProducer(source.path);
+    } else if (waiting) {
+      this.#feed(source, waiting.stdin);
+    }
     return this.#reading;
   }
 
@@ -193,11 +197,12 @@ export class Session {
   }
 
   #feed(source: Exclude<Source, { kind: 'file' }>, stdin: Writable): void {
+    const { config, screen } = this.#options;
     if (source.kind === 'stream') {
+      screen.print('Sending the alerts of standard input.');
       source.stream.pipe(stdin);
       return;
     }
-    const { config, screen } = this.#options;
     const lines = planSample(config, () => randomBytes(32).toString('hex'));
     screen.print(`Sending a sample of ${lines.length} lines over ${SAMPLE_MS / 1000} s.`);
     // Where it fails, the producer has ended, and that is told by its exit.
@@ -271,6 +276,7 @@ export class Session {
       external,
       group: config.consumerGroup,
       rawTopic: config.rawTopic,
+      partition: topRows(this.#view.state, 1)[0]?.partition ?? 0,
       envFile: `${shown(stackDir)}/env`,
       logs: shown(this.#folder.path),
     });

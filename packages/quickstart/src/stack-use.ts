@@ -8,33 +8,46 @@ const USER_PREFIX = 'npm-start-';
 /** Names the servers that runs like this one started, by their process ids. */
 const OURS = 'started-by-npm-start';
 
+/** The stack's own commands. */
+export interface StackCommands {
+  readonly up: typeof stackUp;
+  readonly down: typeof stackDown;
+  readonly status: typeof stackStatus;
+}
+
 export interface StackUseOptions {
   readonly dir: string;
   readonly topics: TopicPlan;
   readonly log: (line: string) => void;
   readonly signal: AbortSignal;
+  /** Process that uses the stack; this one where not given. */
+  readonly pid?: number;
+  readonly commands?: StackCommands;
 }
 
 export class StackUse {
   readonly #options: StackUseOptions;
   readonly #folder: string;
   readonly #mine: string;
+  readonly #pid: number;
+  readonly #commands: StackCommands;
 
   constructor(options: StackUseOptions) {
     this.#options = options;
+    this.#commands = options.commands ?? { up: stackUp, down: stackDown, status: stackStatus };
+    this.#pid = options.pid ?? process.pid;
     this.#folder = join(options.dir, 'run');
-    this.#mine = join(this.#folder, `${USER_PREFIX}${process.pid}`);
+    this.#mine = join(this.#folder, `${USER_PREFIX}${this.#pid}`);
   }
 
   /** Rejects when the signal aborts; what this call started is stopped then. */
   async up(): Promise<StackEnv> {
     const { dir, log, signal, topics } = this.#options;
     mkdirSync(this.#folder, { recursive: true });
-    writeFileSync(this.#mine, startTimeOf(process.pid) ?? '');
+    writeFileSync(this.#mine, startTimeOf(this.#pid) ?? '');
     const runningBefore = await this.#serverPids();
-    const { env, started } = await stackUp({ dir, log, signal, topics });
-    if (!started)
-      log('The stack was up already; it stays up afterwards unless an earlier npm start started it.');
+    const { env, started } = await this.#commands.up({ dir, log, signal, topics });
+    if (!started) log('The stack was up already.');
     else if (runningBefore.length === 0)
       writeFileSync(join(this.#folder, OURS), (await this.#serverPids()).join(' '));
     return env;
@@ -46,7 +59,7 @@ export class StackUse {
     const running = await this.#serverPids();
     if (running.length === 0) return { goesOn: false };
     if (this.#othersUseIt() || !this.#startedByUs(running)) return { goesOn: true };
-    await stackDown({ dir: this.#options.dir, log: this.#options.log });
+    await this.#commands.down({ dir: this.#options.dir, log: this.#options.log });
     rmSync(join(this.#folder, OURS), { force: true });
     return { goesOn: false };
   }
@@ -60,7 +73,7 @@ export class StackUse {
   }
 
   async #serverPids(): Promise<number[]> {
-    const servers = await stackStatus({ dir: this.#options.dir });
+    const servers = await this.#commands.status({ dir: this.#options.dir });
     return servers.map(({ pid }) => pid).filter((pid) => pid !== undefined);
   }
 

@@ -63,6 +63,7 @@ describe('the next steps', () => {
     external: false,
     group: 'alert-throttle',
     rawTopic: 'kubearmor.alerts',
+    partition: 4,
     envFile: '.stack/env',
     logs: '.stack/logs/npm-start/1',
   };
@@ -73,7 +74,7 @@ describe('the next steps', () => {
   });
 
   it('name the key of a partition', () => {
-    expect(renderNextSteps(steps)).toContain(`HGETALL 'throttle:{alert-throttle/kubearmor.alerts/0}'`);
+    expect(renderNextSteps(steps)).toContain(`HGETALL 'throttle:{alert-throttle/kubearmor.alerts/4}'`);
   });
 
   it('leave the addresses to the user whose servers they are', () => {

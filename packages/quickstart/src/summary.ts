@@ -62,8 +62,10 @@ function note(count: number, what: string): string[] {
 function verdict(state: ViewState, { complete, alertThrottling }: SummaryOptions): string {
   const totals = totalsOf(state);
   const dropped = droppedOf(totals);
-  if (!complete)
-    return `Stopped before the end: alerts may still be on their way, ${totals.open} intervals were not reported yet.`;
+  if (!complete) {
+    const open = totals.open === 1 ? '1 interval was' : `${totals.open} intervals were`;
+    return `Stopped before the end: alerts may still be on their way, ${open} not reported yet.`;
+  }
   const wrong = mismatches(state);
   if (wrong.length > 0)
     return [
@@ -83,19 +85,22 @@ export interface NextSteps {
   readonly external: boolean;
   readonly group: string;
   readonly rawTopic: string;
+  /** One that has something to show. */
+  readonly partition: number;
   readonly envFile: string;
   readonly logs: string;
 }
 
 /** Commands that show more, ready to be pasted. */
 export function renderNextSteps(steps: NextSteps): string {
-  const key = `throttle:{${steps.group}/${steps.rawTopic}/0}`;
+  const key = `throttle:{${steps.group}/${steps.rawTopic}/${steps.partition}}`;
   const rows: [command: string, what: string][] = [
     ['npm run alertctl -- windows', 'who is throttled, until when, how many were dropped'],
     ['npm run alertctl -- tail', 'the throttled topic, readable; --json for machines'],
-    [`redis-cli -u "$REDIS_URL" HGETALL '${key}'`, 'the windows of partition 0'],
+    [`redis-cli -u "$REDIS_URL" HGETALL '${key}'`, `the windows of partition ${steps.partition}`],
   ];
-  if (!steps.external) rows.unshift([`set -a; . ${steps.envFile}; set +a`, 'where the servers are, for what follows']);
+  if (!steps.external)
+    rows.unshift([`set -a; . ${steps.envFile}; set +a`, 'where the servers are, for what follows']);
   if (!steps.external && !steps.stackGoesOn)
     rows.unshift(['npm run stack:up', 'starts the stack again, with the data of this run']);
   return [

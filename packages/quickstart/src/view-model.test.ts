@@ -213,6 +213,16 @@ describe('the view', () => {
     expect(log.row().passed).toBe(1);
   });
 
+  it('calls a container by its id until an alert says its name', () => {
+    const log = new Log();
+    const nameless = { NamespaceName: '', PodName: '', ContainerName: '' };
+    log.alerts(1, 0, nameless);
+    expect(log.row().name).toBe('c1');
+    log.alerts(1, 0);
+    log.alerts(1, 0, nameless);
+    expect(log.row().name).toBe('ns/pod/main');
+  });
+
   it('calls a host by its name', () => {
     const log = new Log();
     log.put('raw', alert({ ContainerID: '', HostName: 'worker-1', Sequence: 1 }));

@@ -23,6 +23,8 @@ const MAX_LIVES = 1_000;
 
 export interface Row {
   readonly key: string;
+  /** Of the raw topic; on the throttled topic it is the same. */
+  readonly partition: number;
   /** `namespace/pod/container`, or `host <name>`; the key until an alert told. */
   name: string;
   /** On the raw topic, repeats not counted. */
@@ -113,7 +115,7 @@ function applyRaw(state: ViewState, record: ViewRecord): void {
   } else if (isRepeat(state, record.partition, alert)) {
     state.repeats++;
   } else {
-    const row = rowOf(state, alert);
+    const row = rowOf(state, record, alert);
     if (!row) {
       state.others.seen++;
       return;
@@ -143,7 +145,7 @@ function applyThrottled(state: ViewState, record: ViewRecord): Notice | undefine
     if (alert.Operation === 'AlertThresholdEnded' && alert.Throttle) return applyEnded(state, alert);
     if (alert.Operation === 'AlertsLost') return { kind: 'lost', alert };
   }
-  const row = rowOf(state, alert);
+  const row = rowOf(state, record, alert);
   if (row) row.passed++;
   else state.others.passed++;
   return alert.Operation === 'AlertsLost' ? { kind: 'lost', alert } : undefined;
@@ -153,7 +155,7 @@ function applyThreshold(state: ViewState, record: ViewRecord, alert: Alert): Not
   state.thresholds++;
   const startMicros = alert.Throttle?.IntervalStartMicros ?? 0;
   const endMicros = alert.Throttle?.IntervalEndMicros ?? 0;
-  const row = rowOf(state, alert);
+  const row = rowOf(state, record, alert);
   if (row) {
     row.thresholds++;
     row.firstStartMicros ??= startMicros;
@@ -188,13 +190,14 @@ function applyEnded(state: ViewState, alert: Alert): Notice | undefined {
 }
 
 /** The row of the alert's container; none once there are too many. */
-function rowOf(state: ViewState, alert: Alert): Row | undefined {
+function rowOf(state: ViewState, { partition }: ViewRecord, alert: Alert): Row | undefined {
   const key = containerKey(alert);
   let row = state.rows.get(key);
   if (!row) {
     if (state.rows.size >= MAX_CONTAINERS) return undefined;
     row = {
       key,
+      partition,
       name: nameOf(alert),
       seen: 0,
       passed: 0,
@@ -208,6 +211,9 @@ function rowOf(state: ViewState, alert: Alert): Row | undefined {
       deleted: false,
     };
     state.rows.set(key, row);
+  } else if (row.name === row.key) {
+    // So far nobody said what the container is called.
+    row.name = nameOf(alert);
   }
   return row;
 }

@@ -17,7 +17,11 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'alert-throttle-redis-'));
   const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'];
   const files = ['-keyout', join(folder, 'key.pem'), '-out', join(folder, 'cert.pem')];
-  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', ...files, ...subject], { stdio: 'ignore' });
+  execFileSync(
+    'openssl',
+    ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', ...files, ...subject],
+    { stdio: 'ignore' },
+  );
 });
 afterEach(() => {
   for (const client of clients.splice(0)) client.disconnect();
@@ -34,7 +38,17 @@ async function freePort(): Promise<number> {
 }
 
 async function serve(port: number, ...args: readonly string[]): Promise<ChildProcess> {
-  const server = spawn('redis-server', ['--bind', '127.0.0.1', '--port', String(port), '--save', '', '--dir', folder, ...args]);
+  const server = spawn('redis-server', [
+    '--bind',
+    '127.0.0.1',
+    '--port',
+    String(port),
+    '--save',
+    '',
+    '--dir',
+    folder,
+    ...args,
+  ]);
   servers.push(server);
   await new Promise<void>((done, failed) => {
     server.on('error', failed);
@@ -81,7 +95,9 @@ describe('connecting', () => {
     const url = `redis://127.0.0.1:${port}`;
     expect(await codeOf({ REDIS_URL: url })).toBe('REDIS_PASSWORD_NEEDED');
     expect(await codeOf({ REDIS_URL: url, REDIS_PASSWORD: 'wrong' })).toBe('REDIS_PASSWORD_WRONG');
-    expect(await codeOf({ REDIS_URL: url, REDIS_USERNAME: 'bob', REDIS_PASSWORD: 'sesame' })).toBe('REDIS_PASSWORD_WRONG');
+    expect(await codeOf({ REDIS_URL: url, REDIS_USERNAME: 'bob', REDIS_PASSWORD: 'sesame' })).toBe(
+      'REDIS_PASSWORD_WRONG',
+    );
     expect(await codeOf({ REDIS_URL: url, REDIS_PASSWORD: 'sesame' })).toBe('PONG');
     expect(await codeOf({ REDIS_URL: `redis://default:sesame@127.0.0.1:${port}` })).toBe('PONG');
   });

@@ -8,22 +8,38 @@ import type { ProvidedStack } from './providers.ts';
 /** One folder per run in it, named after the pid, beside a file that says which process that is. */
 const RUNS = join(checkout, '.stack-test');
 
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const INTERRUPTED = 130;
+
 export async function processStack(log: (line: string) => void = print): Promise<ProvidedStack> {
   await sweep();
   const dir = join(RUNS, String(process.pid));
   const owner = `${dir}.owner`;
   const self = identify(process.pid);
   if (self) writePidFile(owner, self);
-  // A run that is ended before its teardown leaves no process behind; its data go with the next run.
-  const kill = (): void => killStack({ dir });
-  process.once('exit', kill);
+  const interruption = new AbortController();
   const stop = async (): Promise<void> => {
     process.off('exit', kill);
+    for (const name of SIGNALS) process.off(name, interrupt);
     await stackDown({ dir, wipe: true });
     rmSync(owner, { force: true });
   };
+  // Vitest may leave without a teardown: then the servers end with it, and their data go with the next run.
+  const kill = (): void => killStack({ dir });
+  const interrupt = (name: NodeJS.Signals): void => {
+    interruption.abort(new Error(`interrupted by ${name}`));
+    void stop().finally(() => process.exit(INTERRUPTED));
+  };
+  process.once('exit', kill);
+  for (const name of SIGNALS) process.on(name, interrupt);
   try {
-    const { env } = await stackUp({ dir, log, topics: false, usualPorts: false });
+    const { env } = await stackUp({
+      dir,
+      log,
+      topics: false,
+      usualPorts: false,
+      signal: interruption.signal,
+    });
     return { env, stop };
   } catch (error) {
     await stop();

@@ -82,7 +82,10 @@ const FETCH_BYTES = 8 * 1024 * 1024;
 const READ_UNCOMMITTED = 0;
 const READ_COMMITTED = 1;
 
-/** All records that a consumer would see now, by partition and offset. */
+/**
+ * All records that a consumer would see now, by partition and offset. What was committed a moment ago may be missing:
+ * the broker confirms a transaction before its markers are in the log.
+ */
 export async function readTopic(
   topic: string,
   { isolation = 'read_committed' }: ReadOptions = {},

@@ -29,6 +29,8 @@ const quietValue =
   'passed=2 opened=2026-11-23T07:02:11.100999Z last=2026-11-23T07:02:11.101000Z seen=2026-11-23T07:02:11.600999Z';
 
 describe('the checkpoint of a window', () => {
+  const throttled = foldOf(7, 2).snapshot().set[0]?.[1] ?? '';
+
   it('is one short line while it is quiet', () => {
     expect(foldOf(2, 10).snapshot()).toEqual({
       set: [[`default/${ID}`, quietValue]],
@@ -124,7 +126,34 @@ describe('the checkpoint of a window', () => {
     expect(restored.digest()).toBe(foldOf(2, 10).digest());
   });
 
-  const throttled = foldOf(7, 2).snapshot().set[0]?.[1] ?? '';
+  it.each([
+    ['passed=2', 'passed=3'],
+    ['opened=2026-11-23T07:02:11.100999Z', 'opened=2026-11-23T07:02:11.101000Z'],
+    ['last=2026-11-23T07:02:11.101000Z', 'last=2026-11-23T07:02:11.101001Z'],
+    ['seen=2026-11-23T07:02:11.600999Z', 'seen=2026-11-23T07:02:12.600999Z'],
+    ['"throttledUntil":"2026', '"throttledUntil":"2027'],
+    ['"crossedAt":"2026', '"crossedAt":"2025'],
+    ['"dropped":5', '"dropped":6'],
+    ['"reported":false', '"reported":true'],
+    ['"due":"2026', '"due":"2027'],
+    ['"maxAlertPerSec":2', '"maxAlertPerSec":3'],
+    ['"throttleSec":30', '"throttleSec":31'],
+    ['["policy-2",2]', '["policy-2",3]'],
+    ['"otherPolicies":0', '"otherPolicies":1'],
+    ['["File",5]', '["File",6]'],
+    ['"otherOperations":0', '"otherOperations":1'],
+    ['"Offset":2}', '"Offset":1}'],
+    ['"Offset":6}', '"Offset":7}'],
+    ['"Partition":4', '"Partition":5'],
+  ])('shows in the digest where %s is %s', (from, to) => {
+    const value = [quietValue, throttled].find((one) => one.includes(from)) ?? '';
+    const [good, changed] = [value, value.replace(from, to)].map((one) =>
+      PartitionFold.restore([[`default/${ID}`, one]], P),
+    );
+    expect(changed?.digest()).not.toBe(good?.digest());
+    expect(changed?.snapshot().set).toEqual([[`default/${ID}`, value.replace(from, to)]]);
+  });
+
   it.each([
     ['default/x', ''],
     ['default/x', 'passed=3'],

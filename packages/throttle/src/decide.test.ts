@@ -6,7 +6,7 @@ import { decide, evolve, newWindow, SECOND_IN_MICROS } from './decide.ts';
 const on = { alertThrottling: true, maxAlertPerSec: 2, throttleSec: 3 };
 const off = { ...on, alertThrottling: false };
 
-describe('decide and evolve', () => {
+describe('decide and evolve', { timeout: 60_000 }, () => {
   it('pass everything and touch nothing while throttling is off', () => {
     const window = {
       ...newWindow(),

@@ -13,7 +13,7 @@ function hashOf(text: string, numbers: readonly number[]): string {
   return `${hash.high >>> 0}/${hash.low >>> 0}`;
 }
 
-describe('Sum64', () => {
+describe('Sum64', { timeout: 60_000 }, () => {
   it('is addition modulo 2^64', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(word, word, fc.boolean())), (terms) => {
@@ -31,7 +31,7 @@ describe('Sum64', () => {
   });
 });
 
-describe('Hash64', () => {
+describe('Hash64', { timeout: 60_000 }, () => {
   it('tells apart what differs in one bit of a number, above 2^32 too', () => {
     const seen = new Set<string>();
     for (let bit = 0; bit < 53; bit++) seen.add(hashOf('k', [2 ** bit]));

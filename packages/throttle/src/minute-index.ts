@@ -29,10 +29,6 @@ export class MinuteIndex {
     if (this.#unreported.size > 0 && this.#unreported.delete(window)) this.add(window);
   }
 
-  removed(window: PartitionWindow): void {
-    this.#unreported.delete(window);
-  }
-
   /** Every window with nothing to report that was last seen in a minute at least 16 before `minute`, taken out. */
   takeUnseen(minute: number): PartitionWindow[] {
     const latest = minute - KEPT_MINUTES;

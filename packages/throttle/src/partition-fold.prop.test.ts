@@ -15,7 +15,7 @@ function play(history: readonly Step[], player: Player, fold: PartitionFold): Ru
 /** Long after everything: whatever is open has been reported. */
 const drained: Step = { kind: 'idle', afterMicros: 90_000_000_000 };
 
-describe('PartitionFold, for every history', () => {
+describe('PartitionFold, for every history', { timeout: 60_000 }, () => {
   it('agrees with the reference after each step', () => {
     fc.assert(
       fc.property(anyHistory, anyLimits, (history, limits) => {

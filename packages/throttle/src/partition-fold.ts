@@ -165,7 +165,6 @@ export class PartitionFold {
     const window = this.#windows.get(containerKey);
     if (window === undefined) return;
     if (window.dropped > 0) this.#report(window, 'container', window.lastMicros, sink);
-    this.#minutes.removed(window);
     this.#forget(window);
   }
 

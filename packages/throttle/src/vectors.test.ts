@@ -13,7 +13,7 @@ function stepWindow(before: Window, step: WindowStep): { window: Window; decisio
   return { window, decision };
 }
 
-describe('window vectors', () => {
+describe('window vectors', { timeout: 60_000 }, () => {
   it.each(windowVectors)('$name', ({ steps }) => {
     let window = newWindow();
     for (const [i, step] of steps.entries()) {

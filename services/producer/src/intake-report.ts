@@ -26,6 +26,10 @@ export interface IntakeReportOptions {
 
 const DEAD_LETTER_LINES = { lines: 10, periodMs: 10_000 };
 const LOSS_LINES = { lines: 1, periodMs: 10_000 };
+const WAIT_LINES = { lines: 1, periodMs: 10_000 };
+
+/** A shorter wait is how a fast source and a slower broker keep pace. */
+const LONG_WAIT_MS = 1_000;
 
 const NOTHING = { alerts: 0, unknownKept: 0, unknownDropped: 0, guessedTimes: 0 };
 
@@ -42,6 +46,7 @@ export class IntakeReport {
   readonly #options: IntakeReportOptions;
   readonly #deadLetterLines = new LogLimiter(DEAD_LETTER_LINES);
   readonly #lossLines = new LogLimiter(LOSS_LINES);
+  readonly #waitLines = new LogLimiter(WAIT_LINES);
   #observed = { ...NOTHING };
   #waitingSinceMs: number | undefined;
 
@@ -76,9 +81,10 @@ export class IntakeReport {
   }
 
   waiting(reason: LossReason): void {
-    if (this.#waitingSinceMs !== undefined) return;
     const { clock, logger, sourceName } = this.#options;
-    this.#waitingSinceMs = clock.nowMs();
+    const nowMs = clock.nowMs();
+    this.#waitingSinceMs ??= nowMs;
+    if (!this.#waitLines.allow(nowMs)) return;
     logger.warn(
       { source: sourceName, reason },
       `${reason}: reading ${sourceName} waits until there is room again`,
@@ -104,7 +110,8 @@ export class IntakeReport {
     if (this.#waitingSinceMs !== undefined) {
       const waitedMs = clock.nowMs() - this.#waitingSinceMs;
       this.#waitingSinceMs = undefined;
-      logger.info({ waitedMs }, `there is room again after ${Math.round(waitedMs / 1000)} s`);
+      if (waitedMs >= LONG_WAIT_MS)
+        logger.info({ waitedMs }, `there is room again after ${Math.round(waitedMs / 1000)} s`);
     }
     if (announced === undefined) return;
     const alerts = lostAlerts(announced);

@@ -105,8 +105,10 @@ export class Intake {
 
   async #readAll(stop: AbortSignal): Promise<boolean> {
     const batches = this.#options.source.batches()[Symbol.asyncIterator]();
-    let next = batches.next();
+    // Not asked for before the last one was taken: what was read of a stream must not be left behind by a stop.
+    let next: ReturnType<typeof batches.next> | undefined;
     while (!stop.aborted) {
+      next ??= batches.next();
       const batch = await this.#nextOrDue(next, stop);
       if (batch === 'due') {
         await this.#commit(stop);
@@ -114,9 +116,7 @@ export class Intake {
       }
       if (batch === 'stopped') return false;
       if (batch.done === true) return true;
-      next = batches.next();
-      // It is awaited in the next round; until then nobody else takes its rejection.
-      next.catch(() => undefined);
+      next = undefined;
       if (!(await this.#take(batch.value, stop))) return false;
     }
     return false;
@@ -135,7 +135,7 @@ export class Intake {
         : Math.max(0, this.#stageBeganAtMs + settings.commitMs - clock.nowMs());
     const due = clock.sleep(dueInMs, AbortSignal.any([stop, timer.signal])).then(() => 'due' as const);
     const first = await Promise.race([next, due]);
-    timer.abort();
+    timer.abort('over');
     return first === 'due' && stop.aborted ? 'stopped' : first;
   }
 

@@ -11,7 +11,8 @@ export class Wakeup {
 
   /** Ends every wait() of this moment. */
   notify(): void {
-    this.#waiting.abort();
+    // With a reason of its own: an error with its stack would be made otherwise, each time.
+    this.#waiting.abort('notified');
     this.#waiting = new AbortController();
   }
 

@@ -80,7 +80,7 @@ export class Claim {
     const { clock, observer, partition } = this.#deps;
     const startedMs = clock.nowMs();
     const first = batch.records[0];
-    if (first !== undefined) this.history.recordRead(appendTimeMicros(first.appendMs));
+    if (first !== undefined) this.history.recordRead(this.position, appendTimeMicros(first.appendMs));
     const { folded, missingSchema } = this.folder.foldAll(batch.records, this.history.inForce);
     this.position =
       missingSchema === undefined ? batch.end : (batch.records[folded]?.offset ?? this.position);
@@ -108,6 +108,8 @@ export class Claim {
     if (!limits.alertThrottling) this.folder.throttlingOff();
     this.history.changeLimits(this.position, limits, this.fold.timeMicros);
     await this.commit();
+    // Neither offset nor time moved, but the checkpoint is another one.
+    this.#flushed = { offset: -1, micros: -1 };
     const { logger, partition } = this.#deps;
     logger.info(
       { partition, offset: this.position, limits },

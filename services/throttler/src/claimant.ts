@@ -75,8 +75,9 @@ export class Claimant {
         committed: (await facts.committed(partition)) ?? lastCommitted,
         bounds: await facts.bounds(partition),
         startFrom: this.#deps.startFrom,
-        groupHasCommits: await facts.groupHasCommits(),
+        // In this order: another partition of the group may commit for the first time, and emit, in between.
         throttledTopicIsEmpty: await facts.throttledTopicIsEmpty(),
+        groupHasCommits: await facts.groupHasCommits(),
       });
       return await this.#carryOut(plan, transactions, fromLog);
     } catch (error) {
@@ -122,6 +123,8 @@ export class Claimant {
     const known = History.of(metadata);
     const history = intact === undefined ? History.begin(to, known.inForce) : known;
     const claim = this.#makeClaim(transactions, intact?.fold ?? new PartitionFold(), history, to);
+    // What happened at that very offset since the checkpoint was written: idle time, and throttling turned off.
+    if (intact !== undefined) new Rebuild(claim.folder, known, from, from).finish();
     claim.folder.advance(metadata.at);
     const lost = this.#lostRecord(from, to, metadata.at);
     return { kind: 'complete', claim, how: 'gap', announcements: [lost] };

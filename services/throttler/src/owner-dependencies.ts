@@ -3,9 +3,8 @@
 import type { Limits } from '@alert-throttle/throttle';
 import type { Logger } from '@alert-throttle/observability';
 
-import type { SchemaDirectory } from './adapters/schema-directory.ts';
 import type { RefusalCode, StartFrom } from './core/claim-plan.ts';
-import type { FoldCounts } from './core/record-folder.ts';
+import type { AlertSchemas, FoldCounts } from './core/record-folder.ts';
 import type {
   CheckpointStore,
   FetchControl,
@@ -14,6 +13,12 @@ import type {
   PartitionTransactions,
 } from './ports.ts';
 
+/** The schemas of the raw topic's records, and the wait for one that is not known yet. */
+export interface SchemaSource extends AlertSchemas {
+  /** Resolves once the id is known, unknown for good, or no schema of an alert; rejects only on abort. */
+  resolve(schemaId: number, signal: AbortSignal): Promise<void>;
+}
+
 export interface OwnerDependencies {
   readonly partition: number;
   /** The raw topic. */
@@ -21,7 +26,7 @@ export interface OwnerDependencies {
   readonly startFrom: StartFrom | undefined;
   readonly facts: LogFacts;
   readonly control: FetchControl;
-  readonly schemas: SchemaDirectory;
+  readonly schemas: SchemaSource;
   readonly store: CheckpointStore;
   readonly transactions: () => PartitionTransactions;
   /** As configured now. */

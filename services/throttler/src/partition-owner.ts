@@ -6,8 +6,6 @@
 //
 // All work on the state runs one after the other (`#serial`), and only while the claim that it began with stands.
 
-import { setTimeout as sleep } from 'node:timers/promises';
-
 import { limitsVersion } from '@alert-throttle/throttle';
 import type { Logger } from '@alert-throttle/observability';
 
@@ -194,7 +192,7 @@ export class PartitionOwner {
   async #reclaim(): Promise<void> {
     const { signal } = this.#stopped;
     try {
-      await sleep(Math.random() * RECLAIM_PAUSE_MS, undefined, { signal });
+      await this.#deps.clock.sleep(Math.random() * RECLAIM_PAUSE_MS, signal);
       await this.#deps.stillMember(signal);
     } catch {
       return;
@@ -206,7 +204,7 @@ export class PartitionOwner {
     const { signal } = this.#stopped;
     for (let waitMs = 0; ; waitMs = 500 + Math.random() * RECLAIM_PAUSE_MS) {
       try {
-        await sleep(waitMs, undefined, { signal });
+        await this.#deps.clock.sleep(waitMs, signal);
       } catch {
         return;
       }

@@ -116,4 +116,6 @@ export interface CheckpointStore {
 /** Monotonic time, for how long things last; never for what is decided. */
 export interface MonotonicClock {
   nowMs(): number;
+  /** Rejects on abort. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
 }

@@ -40,7 +40,10 @@ export interface RunOptions {
   readonly exit: (code: number) => never;
 }
 
-const clock: MonotonicClock = { nowMs: () => performance.now() };
+const clock: MonotonicClock = {
+  nowMs: () => performance.now(),
+  sleep: (ms, signal) => sleep(ms, undefined, { signal }),
+};
 
 /** Resolves with the exit code. Throws ConfigError before any connection is made. */
 export async function runThrottler(options: RunOptions): Promise<number> {

@@ -15,7 +15,7 @@ import {
 import { codeOf, ProducerError, reasonOf } from '../errors.ts';
 import type { AlertSource, Cursor, LineBatch } from '../ports.ts';
 
-const CHUNK_BYTES = 256 * 1024;
+const CHUNK_BYTES = 128 * 1024;
 
 /** Of a file's first bytes, so many are hashed; of a shorter file, all. */
 const HEAD_BYTES = 4 * 1024;

@@ -1,15 +1,18 @@
 // The wall clock, and sleeping.
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../ports.ts';
 
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   nowMicros: () => Date.now() * 1000,
-  sleep: async (ms, signal) => {
-    try {
-      await delay(ms, undefined, signal ? { signal } : {});
-    } catch (error) {
-      if (!(error instanceof Error && error.name === 'AbortError')) throw error;
-    }
-  },
+  sleep: (ms, signal) =>
+    new Promise((resolve) => {
+      const wake = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, ms);
+      if (signal?.aborted === true) wake();
+      else signal?.addEventListener('abort', wake);
+    }),
 };

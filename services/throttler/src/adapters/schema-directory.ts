@@ -1,12 +1,10 @@
 // The schemas of the raw topic's records. A schema is fetched once, off the fold; an id that the registry
 // answers with its own 404 for long enough is poison, every other answer is waited out.
 
-import { setTimeout as sleep } from 'node:timers/promises';
-
 import { AlertFormatError, type Alert, type AlertCodec, type AlertReader } from '@alert-throttle/alert';
 import type { Logger } from '@alert-throttle/observability';
 
-import type { AlertSchemas } from '../core/record-folder.ts';
+import type { SchemaSource } from '../owner-dependencies.ts';
 import type { MonotonicClock } from '../ports.ts';
 
 /** How long the registry must go on saying 404 before a record is poison. */
@@ -15,7 +13,7 @@ const UNKNOWN_AFTER_MS = 30_000;
 const ASK_AGAIN_AFTER_MS = 60_000;
 const RETRY_MS = 1000;
 
-export class SchemaDirectory implements AlertSchemas {
+export class SchemaDirectory implements SchemaSource {
   readonly #codec: AlertCodec;
   readonly #clock: MonotonicClock;
   readonly #logger: Logger;
@@ -41,7 +39,6 @@ export class SchemaDirectory implements AlertSchemas {
     return this.#codec.encode(alert);
   }
 
-  /** Resolves once the id is known, unknown for good, or no schema of an alert; rejects only on abort. */
   resolve(schemaId: number, signal: AbortSignal): Promise<void> {
     let fetching = this.#fetching.get(schemaId);
     if (fetching === undefined) {
@@ -68,7 +65,7 @@ export class SchemaDirectory implements AlertSchemas {
         if (error instanceof AlertFormatError) return;
         this.#logger.warn({ schemaId, err: error }, 'the schema registry does not answer; waiting for it');
       }
-      await sleep(RETRY_MS, undefined, { signal });
+      await this.#clock.sleep(RETRY_MS, signal);
     }
   }
 }

@@ -3,7 +3,7 @@
 
 import type { Limits, LimitsChange, OffsetMetadata } from '@alert-throttle/throttle';
 
-/** Idle entries kept: only those that no record has overtaken matter, and that is rarely more than one. */
+/** Idle entries kept: only those matter under which a record was folded, and that is rarely more than one. */
 const MAX_IDLE_ENTRIES = 20;
 /** Changes of limits kept: about as many as the metadata of an offset has room for. */
 const MAX_LIMITS_ENTRIES = 32;
@@ -59,10 +59,13 @@ export class History {
     if (this.idle.length > MAX_IDLE_ENTRIES) this.idle.shift();
   }
 
-  /** A record with at least this append time makes the idle time before it redundant. */
-  recordRead(appendMicros: number): void {
+  /**
+   * The first record read at `position`. Idle time passed there is redundant if that record brings the time at
+   * least as far; else the record was folded under it, and a rebuild must know.
+   */
+  recordRead(position: number, appendMicros: number): void {
     const last = this.idle.at(-1);
-    if (last !== undefined && appendMicros >= last[1]) this.idle.length = 0;
+    if (last !== undefined && last[0] === position && appendMicros >= last[1]) this.idle.pop();
   }
 
   /** Where, from `from` on, something other than a record changes the fold; ascending, at most `to`. */

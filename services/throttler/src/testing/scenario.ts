@@ -1,21 +1,14 @@
 // What an integration test of the throttler works with: topics, a group and limits of its own, the raw topic's
 // feed, and the comparison of all that came out with the pure core.
 
-import { AlertCodec } from '@alert-throttle/alert';
+import { type Alert, AlertCodec } from '@alert-throttle/alert';
 import { type AlertKafka, createTopics, type TopicNames } from '@alert-throttle/kafka';
-import {
-  createTestTopics,
-  readTopic,
-  testKafka,
-  testStack,
-  topicEnv,
-  uniqueName,
-  waitFor,
-} from '@alert-throttle/test-kit';
+import { readTopic, testKafka, testStack, topicEnv, uniqueName, waitFor } from '@alert-throttle/test-kit';
 import {
   checkpointKey,
   type Limits,
   type LimitsChange,
+  type LogPosition,
   type OffsetMetadata,
   parseMicros,
   parseOffsetMetadata,
@@ -49,16 +42,10 @@ export interface StoredCheckpoint {
 /** Limits under which a test sees intervals begin and end within seconds. */
 const SMALL_LIMITS: Limits = { alertThrottling: true, maxAlertPerSec: 3, throttleSec: 2 };
 
-interface Parts {
-  readonly topics: TopicNames;
-  readonly partitions: number;
-  readonly limits: Limits;
-  readonly redisUrl: string;
-  readonly kafka: AlertKafka;
-  readonly admin: Admin;
-  readonly codec: AlertCodec;
-  readonly feed: RawFeed;
-}
+type Parts = Pick<
+  Scenario,
+  'topics' | 'partitions' | 'limits' | 'redisUrl' | 'kafka' | 'admin' | 'codec' | 'feed'
+>;
 
 export class Scenario {
   readonly topics: TopicNames;
@@ -70,6 +57,7 @@ export class Scenario {
   readonly admin: Admin;
   readonly codec: AlertCodec;
   readonly feed: RawFeed;
+  readonly #derived: Scenario[] = [];
 
   private constructor(parts: Parts) {
     this.topics = parts.topics;
@@ -84,8 +72,9 @@ export class Scenario {
   }
 
   static async create({ partitions = 4, limits, redisUrl }: ScenarioOptions = {}): Promise<Scenario> {
-    const topics = await createTestTopics(partitions, 'throttler');
     const kafka = testKafka();
+    const name = uniqueName('throttler');
+    const topics = await makeTopics(kafka, `${name}.raw`, name, partitions);
     const admin = kafka.admin();
     await admin.connect();
     const codec = new AlertCodec({ url: testStack().SCHEMA_REGISTRY_URL });
@@ -103,26 +92,29 @@ export class Scenario {
     });
   }
 
-  /** Another group over the same raw topic, with topics of its own for what it writes. */
+  /** Another group over the same raw topic, with topics of its own for what it writes; closed with this one. */
   async another({ limits, redisUrl }: Omit<ScenarioOptions, 'partitions'> = {}): Promise<Scenario> {
-    const name = uniqueName('throttler');
-    const topics = {
-      raw: this.topics.raw,
-      throttled: `${name}.throttled`,
-      deadLetter: `${name}.dead-letter`,
-    };
-    await createTopics(this.kafka, topics, { partitions: this.partitions, replication: 1 });
-    return new Scenario({
-      ...this,
+    const topics = await makeTopics(this.kafka, this.topics.raw, uniqueName('throttler'), this.partitions);
+    const { partitions, kafka, admin, codec, feed } = this;
+    const other = new Scenario({
       topics,
+      partitions,
       limits: { ...this.limits, ...limits },
       redisUrl: redisUrl ?? this.redisUrl,
+      kafka,
+      admin,
+      codec,
+      feed,
     });
+    this.#derived.push(other);
+    return other;
   }
 
-  /** Another group that reads and writes the same topics. */
+  /** Another group that reads and writes the same topics; closed with this one. */
   sameTopics(): Scenario {
-    return new Scenario(this);
+    const same = new Scenario(this);
+    this.#derived.push(same);
+    return same;
   }
 
   env(): Record<string, string> {
@@ -174,12 +166,37 @@ export class Scenario {
     return new Map([...committed].map(([partition, { metadata }]) => [partition, metadata.limits]));
   }
 
-  async throttled(): Promise<LoggedRecord[]> {
-    return readTopic(this.topics.throttled);
+  /** What a read_committed consumer sees of the throttled topic, from these offsets on. */
+  async throttled(from: ReadonlyMap<number, number> = new Map<number, number>()): Promise<LoggedRecord[]> {
+    const records = await readTopic(this.topics.throttled);
+    return records.filter(({ partition, offset }) => offset >= (from.get(partition) ?? 0));
+  }
+
+  /** The alerts in the values. Throws for a tombstone. */
+  async decoded(records: readonly LoggedRecord[]): Promise<Alert[]> {
+    return Promise.all(records.map(({ value }) => this.codec.decode(value ?? Buffer.alloc(0))));
+  }
+
+  /** The alerts of the throttled topic, all of them or those of one container. */
+  async throttledAlerts(containerId?: string): Promise<Alert[]> {
+    const records = (await this.throttled()).filter(({ value }) => value !== null);
+    const alerts = await this.decoded(records);
+    return alerts.filter(({ ContainerID }) => containerId === undefined || ContainerID === containerId);
+  }
+
+  /** The alerts that lie there in the raw topic. */
+  async rawAt(positions: readonly (LogPosition | null | undefined)[]): Promise<Alert[]> {
+    const raw = await readTopic(this.topics.raw);
+    const values = positions.map((at) =>
+      raw.find(({ partition, offset }) => partition === at?.Partition && offset === at.Offset),
+    );
+    return Promise.all(values.map((record) => this.codec.decode(record?.value ?? Buffer.alloc(0))));
   }
 
   /** What differs from the pure core now; see `agrees`. */
-  async problems(options: OracleOptions & { readonly raw?: readonly LoggedRecord[] } = {}): Promise<string[]> {
+  async problems(
+    options: OracleOptions & { readonly raw?: readonly LoggedRecord[] } = {},
+  ): Promise<string[]> {
     const raw = options.raw ?? (await readTopic(this.topics.raw));
     const { outcome } = await foldLog(raw, this.codec, this.limits, options);
     return differences(outcome, await outcomeOf(await this.throttled(), this.codec));
@@ -201,15 +218,29 @@ export class Scenario {
   }
 
   async checkpoint(partition: number): Promise<StoredCheckpoint> {
-    const redis = new Redis(this.redisUrl, { lazyConnect: true });
-    redis.on('error', () => undefined);
-    try {
+    return this.#withRedis(async (redis) => {
       const { raw } = this.topics;
       const fields = await redis.hgetall(checkpointKey(this.group, raw, partition));
-      const flat = await redis.zrange(throttledKey(this.group, raw, partition), 0, -1, 'WITHSCORES');
+      const set = throttledKey(this.group, raw, partition);
+      const flat = await redis.call('ZRANGE', set, '0', '-1', 'WITHSCORES');
       const throttled = new Map<string, number>();
-      for (let i = 0; i + 1 < flat.length; i += 2) throttled.set(flat[i] ?? '', Number(flat[i + 1]));
+      const list = Array.isArray(flat) ? flat.map(String) : [];
+      for (let i = 0; i + 1 < list.length; i += 2) throttled.set(list[i] ?? '', Number(list[i + 1]));
       return { fields: new Map(Object.entries(fields)), throttled };
+    });
+  }
+
+  async deleteCheckpoint(partition: number): Promise<void> {
+    const { raw } = this.topics;
+    const keys = [checkpointKey(this.group, raw, partition), throttledKey(this.group, raw, partition)];
+    await this.#withRedis((redis) => redis.del(...keys));
+  }
+
+  async #withRedis<T>(use: (redis: Redis) => Promise<T>): Promise<T> {
+    const redis = new Redis(this.redisUrl, { lazyConnect: true, protocol: 2 });
+    redis.on('error', () => undefined);
+    try {
+      return await use(redis);
     } finally {
       redis.disconnect();
     }
@@ -224,7 +255,10 @@ export class Scenario {
       const { fields, throttled } = await this.checkpoint(partition);
       const time = parseMicros(fields.get('@time') ?? '') ?? 0;
       const records = raw.filter((one) => one.partition === partition && one.offset < offset);
-      const { folds } = await foldLog(records, this.codec, this.limits, { ...options, endMicros: () => time });
+      const { folds } = await foldLog(records, this.codec, this.limits, {
+        ...options,
+        endMicros: () => time,
+      });
       const state = folds.get(partition)?.snapshot();
       const say = (what: string, found: unknown, wanted: unknown): void => {
         const [have, want] = [JSON.stringify(found), JSON.stringify(wanted)];
@@ -254,11 +288,28 @@ export class Scenario {
     }
   }
 
-  /** The records of a topic, decoded where they are alerts. */
+  /** Deletes its topics. */
   async close(): Promise<void> {
     await this.feed.close();
+    const topics = [this, ...this.#derived].flatMap(({ topics: names }) => Object.values(names) as string[]);
+    const present = new Set(await this.admin.listTopics());
+    const mine = [...new Set(topics)].filter((topic) => present.has(topic));
+    await this.admin.deleteTopics({ topics: mine });
     await this.admin.disconnect();
   }
+}
+
+/** Asked again where the broker does not know yet what it has just made. */
+async function makeTopics(
+  kafka: AlertKafka,
+  raw: string,
+  name: string,
+  partitions: number,
+): Promise<TopicNames> {
+  const topics = { raw, throttled: `${name}.throttled`, deadLetter: `${name}.dead-letter` };
+  const made = (): Promise<unknown> => createTopics(kafka, topics, { partitions, replication: 1 });
+  await waitFor(`topics ${name}`, made);
+  return topics;
 }
 
 function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {

@@ -68,22 +68,23 @@ export class ThrottlerRun {
   }
 
   /** Like waitFor, but ends at once where the process does, and shows its log. */
-  async until<T>(what: string, condition: () => Promise<T | undefined | false>, timeoutMs = 60_000): Promise<T> {
-    let ended = false;
-    try {
-      const found = await waitFor(
-        what,
-        async () => {
-          ended = !this.service.running;
-          return ended ? ('ended' as const) : condition();
-        },
-        { timeoutMs },
-      );
-      if (ended) throw new Error(`the throttler ended while waiting for ${what}`);
-      return found as T;
-    } catch (error) {
-      throw new Error(`${String(error)}; it printed:\n${this.service.output.slice(-8000)}`, { cause: error });
-    }
+  async until<T>(
+    what: string,
+    condition: () => Promise<T | undefined | false>,
+    timeoutMs = 60_000,
+  ): Promise<T> {
+    const shown = (problem: string, cause?: unknown): Error =>
+      new Error(`${problem}; it printed:\n${this.service.output.slice(-8000)}`, { cause });
+    const look = async (): Promise<{ found: T } | 'ended' | undefined> => {
+      if (!this.service.running) return 'ended';
+      const found = await condition();
+      return found === undefined || found === false ? undefined : { found };
+    };
+    const seen = await waitFor(what, look, { timeoutMs }).catch((error: unknown) => {
+      throw shown(String(error), error);
+    });
+    if (seen === 'ended') throw shown(`the throttler ended while waiting for ${what}`);
+    return seen.found;
   }
 
   /** Waits for a log line whose message holds the text. */

@@ -1,0 +1,75 @@
+// The baselines of the throughput benchmark, each a process of its own like the throttler: the same client and
+// settings, nothing decided. `consume` only reads; `copy` writes every record to the other topic, partition by
+// partition, in one transaction per fetched batch with its offset.
+
+import { createKafka } from '@alert-throttle/kafka';
+import type { Producer } from 'kafkajs';
+
+const [mode = '', brokers = '', group = '', from = '', to = ''] = process.argv.slice(2);
+const SEND = 400;
+const silent = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
+const options = { brokers: brokers.split(','), clientId: `bench-${mode}` };
+const producers = new Map<number, Promise<Producer>>();
+const producing = createKafka({ ...options, retry: { initialRetryTime: 10, retries: 10 } }, silent);
+
+function producerOf(partition: number): Promise<Producer> {
+  let producer = producers.get(partition);
+  if (producer === undefined) {
+    producer = connected(partition);
+    producers.set(partition, producer);
+  }
+  return producer;
+}
+
+async function connected(partition: number): Promise<Producer> {
+  const producer = producing.producer({
+    transactionalId: `${group}/${partition}`,
+    maxInFlightRequests: 1,
+    transactionTimeout: 10_000,
+  });
+  await producer.connect();
+  return producer;
+}
+
+const consumer = createKafka(options, silent).consumer({
+  groupId: group,
+  sessionTimeout: 10_000,
+  heartbeatInterval: 1000,
+  maxWaitTimeInMs: 100,
+  maxBytesPerPartition: 1024 * 1024,
+  maxBytes: 16 * 1024 * 1024,
+});
+await consumer.connect();
+await consumer.subscribe({ topic: from, fromBeginning: true });
+await consumer.run({
+  autoCommit: mode === 'consume',
+  eachBatchAutoResolve: false,
+  partitionsConsumedConcurrently: 512,
+  eachBatch: async (payload) => {
+    const { batch } = payload;
+    if (mode === 'copy') {
+      const transaction = await (await producerOf(batch.partition)).transaction();
+      for (let at = 0; at < batch.messages.length; at += SEND) {
+        const messages = batch.messages.slice(at, at + SEND).map(({ key, value, timestamp }) => ({
+          key,
+          value,
+          timestamp,
+          partition: batch.partition,
+        }));
+        await transaction.send({ topic: to, messages, acks: -1 });
+      }
+      const offset = String(BigInt(batch.lastOffset()) + 1n);
+      await transaction.sendOffsets({
+        consumerGroupId: group,
+        topics: [{ topic: from, partitions: [{ partition: batch.partition, offset }] }],
+      });
+      await transaction.commit();
+    }
+    payload.resolveOffset(batch.lastOffset());
+  },
+});

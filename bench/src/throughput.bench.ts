@@ -1,0 +1,140 @@
+// How many alerts a second go through the throttler on the real broker: all passing, 95 % dropped, and all
+// dropped, each beside two baselines of the same client over the same log in the same run: only consuming, and
+// a bare transactional copy.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { StackEnv } from '@alert-throttle/stack';
+import type { TopicNames } from '@alert-throttle/kafka';
+import type { Admin } from 'kafkajs';
+
+import { machine, type Machine } from './machine.ts';
+import { benchKafka, benchTopics, fillRaw, type Flood, PARTITIONS } from './pipeline-topics.ts';
+import { median, rounded } from './statistics.ts';
+
+const ALERTS = 150_000;
+const ROUNDS = 3;
+const POLL_MS = 20;
+/** A rate is taken between these shares of the log, so that starting and joining do not count. */
+const FROM_SHARE = 0.1;
+const GIVE_UP_MS = 180_000;
+
+const LOADS: Readonly<Record<string, Flood>> = {
+  // 10 alerts a second at most and never an eleventh within one: everything passes.
+  allPass: { alerts: ALERTS, containers: 1000, spacingMicros: 200_000 },
+  // 200 alerts of a container within a second of its time: 10 pass, 190 do not.
+  dropped95: { alerts: ALERTS, containers: ALERTS / 200, spacingMicros: 1000 },
+  // A handful of containers: all but the first few alerts are dropped.
+  allDropped: { alerts: ALERTS, containers: 20, spacingMicros: 0 },
+};
+
+export interface ThroughputCase {
+  readonly alerts: number;
+  /** Alerts a second, medians of the rounds. */
+  readonly consumePerSec: number;
+  readonly copyPerSec: number;
+  readonly throttlerPerSec: number;
+  readonly ofConsume: number;
+  readonly ofCopy: number;
+}
+
+export interface ThroughputBench {
+  readonly machine: Machine;
+  readonly cases: Readonly<Record<string, ThroughputCase>>;
+}
+
+const SRC = import.meta.dirname;
+
+function startCopy(mode: string, env: StackEnv, group: string, topics: TopicNames): ChildProcess {
+  const args = [join(SRC, 'copy.ts'), mode, env.KAFKA_BROKERS, group, topics.raw, topics.throttled];
+  return spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+}
+
+function startThrottler(env: StackEnv, group: string, topics: TopicNames): ChildProcess {
+  const main = join(SRC, '../../services/throttler/src/main.ts');
+  return spawn(process.execPath, [main], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: {
+      ...env,
+      PATH: process.env['PATH'],
+      CONSUMER_GROUP: group,
+      START_FROM: 'earliest',
+      HTTP_PORT: '0',
+      LOG_LEVEL: 'error',
+      RAW_TOPIC: topics.raw,
+      THROTTLED_TOPIC: topics.throttled,
+      DEAD_LETTER_TOPIC: topics.deadLetter,
+    },
+  });
+}
+
+async function committedAlerts(admin: Admin, group: string, topic: string): Promise<number> {
+  const offsets = await admin.fetchOffsets({ groupId: group, topics: [topic] });
+  return offsets
+    .flatMap(({ partitions }) => partitions)
+    .reduce((sum, { offset }) => sum + Math.max(0, Number(offset)), 0);
+}
+
+/** Alerts a second from a tenth of the log to its end, by the offsets that the group has committed. */
+async function rate(admin: Admin, group: string, topic: string, child: ChildProcess): Promise<number> {
+  const startedMs = performance.now();
+  let from: { alerts: number; atMs: number } | undefined;
+  try {
+    for (;;) {
+      const alerts = await committedAlerts(admin, group, topic);
+      const atMs = performance.now();
+      if (alerts >= ALERTS * FROM_SHARE) from ??= { alerts, atMs };
+      if (alerts >= ALERTS && from !== undefined) {
+        return ((alerts - from.alerts) * 1000) / Math.max(1, atMs - from.atMs);
+      }
+      if (atMs - startedMs > GIVE_UP_MS || child.exitCode !== null) {
+        throw new Error(`${group}: ${alerts} of ${ALERTS} alerts after ${Math.round(atMs - startedMs)} ms`);
+      }
+      await sleep(POLL_MS);
+    }
+  } finally {
+    child.kill('SIGTERM');
+    if (child.exitCode === null) await once(child, 'exit');
+  }
+}
+
+async function measure(env: StackEnv, name: string, flood: Flood): Promise<ThroughputCase> {
+  const { topics, codec } = await benchTopics(env);
+  await fillRaw(env, topics, codec, flood);
+  const admin = benchKafka(env, 'bench-admin').admin();
+  await admin.connect();
+  const rates = { consume: [] as number[], copy: [] as number[], throttler: [] as number[] };
+  for (let round = 0; round < ROUNDS; round++) {
+    const group = (what: string): string => `${topics.raw}-${what}-${round}`;
+    const consume = startCopy('consume', env, group('consume'), topics);
+    rates.consume.push(await rate(admin, group('consume'), topics.raw, consume));
+    const copy = startCopy('copy', env, group('copy'), topics);
+    rates.copy.push(await rate(admin, group('copy'), topics.raw, copy));
+    const throttler = startThrottler(env, group('throttler'), topics);
+    rates.throttler.push(await rate(admin, group('throttler'), topics.raw, throttler));
+    process.stderr.write(`${name}: round ${round + 1} of ${ROUNDS}\n`);
+  }
+  await admin.deleteTopics({ topics: [topics.raw, topics.throttled, topics.deadLetter] });
+  await admin.disconnect();
+  const consumePerSec = median(rates.consume);
+  const copyPerSec = median(rates.copy);
+  const throttlerPerSec = median(rates.throttler);
+  return {
+    alerts: ALERTS,
+    consumePerSec: Math.round(consumePerSec),
+    copyPerSec: Math.round(copyPerSec),
+    throttlerPerSec: Math.round(throttlerPerSec),
+    ofConsume: rounded(throttlerPerSec / consumePerSec),
+    ofCopy: rounded(throttlerPerSec / copyPerSec),
+  };
+}
+
+export async function throughputBench(env: StackEnv): Promise<ThroughputBench> {
+  process.stderr.write(`throughput: ${ALERTS} alerts on ${PARTITIONS} partitions\n`);
+  const cases: Record<string, ThroughputCase> = {};
+  for (const [name, flood] of Object.entries(LOADS)) cases[name] = await measure(env, name, flood);
+  return { machine: machine(), cases };
+}

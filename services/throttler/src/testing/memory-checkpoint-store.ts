@@ -1,0 +1,111 @@
+// Checkpoints as Redis would hold them, and the port to them. What is stored can be lost, rolled back, or away.
+
+import type { CheckpointChange, CheckpointFields, CheckpointStore, CheckpointToken } from '../ports.ts';
+import { type Gate, openGate } from './gate.ts';
+
+export interface StoredState {
+  readonly fields: ReadonlyMap<string, string>;
+  readonly throttled: ReadonlyMap<string, number>;
+}
+
+/** What all instances share. */
+export class MemoryCheckpoints {
+  away = false;
+  /** Called after each write. */
+  onWrite: (state: StoredState) => void = () => undefined;
+  readonly #states = new Map<number, StoredState>();
+  readonly #past = new Map<number, StoredState[]>();
+
+  state(partition: number): StoredState | undefined {
+    return this.#states.get(partition);
+  }
+
+  put(partition: number, state: StoredState): void {
+    const before = this.#states.get(partition);
+    if (before !== undefined) this.#past.set(partition, [...(this.#past.get(partition) ?? []), before]);
+    this.#states.set(partition, state);
+    this.onWrite(state);
+  }
+
+  lose(): void {
+    this.#states.clear();
+  }
+
+  /** Each partition goes back by so many writes. */
+  rollBack(writes: number): void {
+    for (const [partition, past] of this.#past) {
+      const index = past.length - writes;
+      const state = past[index];
+      if (state === undefined) continue;
+      this.#states.set(partition, state);
+      past.length = index;
+    }
+  }
+}
+
+export class MemoryCheckpointStore implements CheckpointStore {
+  readonly #checkpoints: MemoryCheckpoints;
+  readonly #gate: Gate;
+
+  constructor(checkpoints: MemoryCheckpoints, gate: Gate = openGate) {
+    this.#checkpoints = checkpoints;
+    this.#gate = gate;
+  }
+
+  get available(): boolean {
+    return !this.#checkpoints.away;
+  }
+
+  load(partition: number): Promise<CheckpointFields | undefined> {
+    return this.#gate.pass('load', () => {
+      this.#checkAway();
+      return this.#checkpoints.state(partition)?.fields;
+    });
+  }
+
+  update(
+    partition: number,
+    expect: CheckpointToken,
+    change: CheckpointChange,
+    head: Readonly<Record<string, string>>,
+  ): Promise<boolean> {
+    return this.#gate.pass('update', () => {
+      this.#checkAway();
+      const state = this.#checkpoints.state(partition);
+      const stored = (field: string): string => state?.fields.get(field) ?? '';
+      const same =
+        stored('@offset') === expect.offset &&
+        stored('@time') === expect.time &&
+        stored('@digest') === expect.digest;
+      if (same) this.#checkpoints.put(partition, changed(state, change, head));
+      return same;
+    });
+  }
+
+  replace(
+    partition: number,
+    change: CheckpointChange,
+    head: Readonly<Record<string, string>>,
+  ): Promise<void> {
+    return this.#gate.pass('replace', () => {
+      this.#checkAway();
+      this.#checkpoints.put(partition, changed(undefined, change, head));
+    });
+  }
+
+  #checkAway(): void {
+    if (this.#checkpoints.away) throw new Error('Redis is away');
+  }
+}
+
+function changed(
+  before: StoredState | undefined,
+  { set, del, throttledSet, throttledDel }: CheckpointChange,
+  head: Readonly<Record<string, string>>,
+): StoredState {
+  const fields = new Map([...(before?.fields ?? []), ...set, ...Object.entries(head)]);
+  const throttled = new Map([...(before?.throttled ?? []), ...throttledSet]);
+  for (const field of del) fields.delete(field);
+  for (const member of throttledDel) throttled.delete(member);
+  return { fields, throttled };
+}

@@ -1,0 +1,81 @@
+// The schemas of the raw topic without a registry: the id of a released version is its number. Others can be made
+// known, unknown, or none of an alert, before or after they are asked for.
+
+import {
+  AlertFormatError,
+  type Alert,
+  type AlertReader,
+  AlertWriter,
+  createReader,
+  releasedSchemas,
+  schemaIdOf,
+} from '@alert-throttle/alert';
+
+import type { SchemaSource } from '../owner-dependencies.ts';
+import { type Gate, openGate } from './gate.ts';
+
+type Schema = Parameters<typeof createReader>[0];
+
+const NEWEST = releasedSchemas.at(-1);
+
+export class MemorySchemas implements SchemaSource {
+  readonly #readers = new Map<number, AlertReader | AlertFormatError>();
+  readonly #unknown = new Set<number>();
+  readonly #waiting = new Map<number, PromiseWithResolvers<undefined>>();
+  readonly #writer = new AlertWriter(NEWEST?.version ?? 0);
+  readonly #gate: Gate;
+
+  constructor(gate: Gate = openGate) {
+    this.#gate = gate;
+    for (const { version, type } of releasedSchemas) this.register(version, type);
+  }
+
+  reader(value: Buffer): AlertReader | undefined {
+    const reader = this.#readers.get(schemaIdOf(value));
+    if (reader instanceof AlertFormatError) throw reader;
+    return reader;
+  }
+
+  isUnknown(schemaId: number): boolean {
+    return this.#unknown.has(schemaId);
+  }
+
+  encode(alert: Alert): Buffer {
+    return this.#writer.encode(alert);
+  }
+
+  async resolve(schemaId: number, signal: AbortSignal): Promise<void> {
+    await this.#gate.pass('resolve', () => undefined);
+    if (this.#readers.has(schemaId) || this.#unknown.has(schemaId)) return;
+    const waiting = this.#waiting.get(schemaId) ?? Promise.withResolvers<undefined>();
+    this.#waiting.set(schemaId, waiting);
+    signal.addEventListener('abort', () => waiting.reject(new Error('aborted')), { once: true });
+    await waiting.promise;
+  }
+
+  /** The registry has it, and it was fetched. */
+  register(schemaId: number, schema: Schema): void {
+    this.#readers.set(schemaId, readerOf(schema));
+    this.#known(schemaId);
+  }
+
+  /** The registry said 404 for long enough. */
+  giveUp(schemaId: number): void {
+    this.#unknown.add(schemaId);
+    this.#known(schemaId);
+  }
+
+  #known(schemaId: number): void {
+    this.#waiting.get(schemaId)?.resolve(undefined);
+    this.#waiting.delete(schemaId);
+  }
+}
+
+function readerOf(schema: Schema): AlertReader | AlertFormatError {
+  try {
+    return createReader(schema);
+  } catch (error) {
+    if (error instanceof AlertFormatError) return error;
+    throw error;
+  }
+}

@@ -4,6 +4,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -15,7 +16,7 @@ import { machine, type Machine } from './machine.ts';
 import { benchKafka, benchTopics, fillRaw, type Flood, PARTITIONS } from './pipeline-topics.ts';
 import { median, rounded } from './statistics.ts';
 
-const ALERTS = 150_000;
+const ALERTS = 300_000;
 const ROUNDS = 3;
 const POLL_MS = 20;
 /** A rate is taken between these shares of the log, so that starting and joining do not count. */
@@ -53,7 +54,7 @@ function startCopy(mode: string, env: StackEnv, group: string, topics: TopicName
   return spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
-function startThrottler(env: StackEnv, group: string, topics: TopicNames): ChildProcess {
+function startThrottler(env: StackEnv, group: string, topics: TopicNames, port: number): ChildProcess {
   const main = join(SRC, '../../services/throttler/src/main.ts');
   return spawn(process.execPath, [main], {
     stdio: ['ignore', 'ignore', 'inherit'],
@@ -62,13 +63,22 @@ function startThrottler(env: StackEnv, group: string, topics: TopicNames): Child
       PATH: process.env['PATH'],
       CONSUMER_GROUP: group,
       START_FROM: 'earliest',
-      HTTP_PORT: '0',
+      HTTP_PORT: String(port),
       LOG_LEVEL: 'error',
       RAW_TOPIC: topics.raw,
       THROTTLED_TOPIC: topics.throttled,
       DEAD_LETTER_TOPIC: topics.deadLetter,
     },
   });
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 async function committedAlerts(admin: Admin, group: string, topic: string): Promise<number> {
@@ -78,20 +88,28 @@ async function committedAlerts(admin: Admin, group: string, topic: string): Prom
     .reduce((sum, { offset }) => sum + Math.max(0, Number(offset)), 0);
 }
 
-/** Alerts a second from a tenth of the log to its end, by the offsets that the group has committed. */
-async function rate(admin: Admin, group: string, topic: string, child: ChildProcess): Promise<number> {
+/** Where the throttler's fold is, which its commits follow within a second. */
+async function foldedAlerts(port: number): Promise<number> {
+  const response = await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined);
+  if (response === undefined) return 0;
+  const { partitions } = (await response.json()) as { partitions: { position: number }[] };
+  return partitions.reduce((sum, { position }) => sum + position, 0);
+}
+
+/** Alerts a second from a tenth of the log to its end, as `progress` tells. */
+async function rate(child: ChildProcess, progress: () => Promise<number>): Promise<number> {
   const startedMs = performance.now();
   let from: { alerts: number; atMs: number } | undefined;
   try {
     for (;;) {
-      const alerts = await committedAlerts(admin, group, topic);
+      const alerts = await progress();
       const atMs = performance.now();
       if (alerts >= ALERTS * FROM_SHARE) from ??= { alerts, atMs };
       if (alerts >= ALERTS && from !== undefined) {
         return ((alerts - from.alerts) * 1000) / Math.max(1, atMs - from.atMs);
       }
       if (atMs - startedMs > GIVE_UP_MS || child.exitCode !== null) {
-        throw new Error(`${group}: ${alerts} of ${ALERTS} alerts after ${Math.round(atMs - startedMs)} ms`);
+        throw new Error(`${alerts} of ${ALERTS} alerts after ${Math.round(atMs - startedMs)} ms`);
       }
       await sleep(POLL_MS);
     }
@@ -109,12 +127,13 @@ async function measure(env: StackEnv, name: string, flood: Flood): Promise<Throu
   const rates = { consume: [] as number[], copy: [] as number[], throttler: [] as number[] };
   for (let round = 0; round < ROUNDS; round++) {
     const group = (what: string): string => `${topics.raw}-${what}-${round}`;
-    const consume = startCopy('consume', env, group('consume'), topics);
-    rates.consume.push(await rate(admin, group('consume'), topics.raw, consume));
-    const copy = startCopy('copy', env, group('copy'), topics);
-    rates.copy.push(await rate(admin, group('copy'), topics.raw, copy));
-    const throttler = startThrottler(env, group('throttler'), topics);
-    rates.throttler.push(await rate(admin, group('throttler'), topics.raw, throttler));
+    for (const mode of ['consume', 'copy'] as const) {
+      const child = startCopy(mode, env, group(mode), topics);
+      rates[mode].push(await rate(child, () => committedAlerts(admin, group(mode), topics.raw)));
+    }
+    const port = await freePort();
+    const throttler = startThrottler(env, group('throttler'), topics, port);
+    rates.throttler.push(await rate(throttler, () => foldedAlerts(port)));
     process.stderr.write(`${name}: round ${round + 1} of ${ROUNDS}\n`);
   }
   await admin.deleteTopics({ topics: [topics.raw, topics.throttled, topics.deadLetter] });

@@ -38,7 +38,8 @@ export async function createTopics(kafka: AlertKafka, names: TopicNames, size: T
       // False: somebody else made it meanwhile.
       const made = await admin.createTopics({
         topics: [{ ...topic, numPartitions: partitions, replicationFactor: size.replication }],
-        waitForLeaders: true,
+        // kafkajs's own wait fails where a broker has not heard of the topic yet; leadersOf waits for that, too.
+        waitForLeaders: false,
       });
       if (made) created.push(topic.topic);
     }

@@ -40,7 +40,10 @@ describe('a file that is produced in several runs', () => {
             return send(batch);
           };
           const { recordsLeftInSpool } = await pipeline.run();
-          if (recordsLeftInSpool === 0 && spool.cursor('memory') === undefined) return expectWhole(sink);
+          if (recordsLeftInSpool === 0 && spool.cursor('memory') === undefined) {
+            expectWhole(sink);
+            return;
+          }
         }
         sink.mode = 'takes';
         const last = new MemorySink();

@@ -65,7 +65,7 @@ describe('LineSplitter', () => {
 
   it.each([
     ['in one chunk', ['x'.repeat(17) + '\nab\n']],
-    ['in many chunks', [...'x'.repeat(17), '\nab\n']],
+    ['in many chunks', [...Array<string>(17).fill('x'), '\nab\n']],
     ['with CRLF', ['x'.repeat(10), 'x'.repeat(7), '\r', '\nab\n']],
     ['with a byte order mark', ['\ufeff' + 'x'.repeat(17), '\nab\n']],
   ])('keeps the head of a line that is too long, and its true size: %s', (_, chunks) => {

@@ -26,8 +26,16 @@ describe('a partition without a committed offset', () => {
       { startFrom: 'earliest', throttledTopicIsEmpty: false },
       10,
     ],
-    ['as asked for although there is output: latest', { startFrom: 'latest', throttledTopicIsEmpty: false }, 100],
-    ['at the start where the output is the group’s own', { groupHasCommits: true, throttledTopicIsEmpty: false }, 10],
+    [
+      'as asked for although there is output: latest',
+      { startFrom: 'latest', throttledTopicIsEmpty: false },
+      100,
+    ],
+    [
+      'at the start where the output is the group’s own',
+      { groupHasCommits: true, throttledTopicIsEmpty: false },
+      10,
+    ],
   ] satisfies [string, Partial<ClaimFacts>, number][])('begins %s', (_, facts, offset) => {
     expect(plan(facts)).toEqual({ kind: 'first', offset });
   });
@@ -41,7 +49,10 @@ describe('a partition without a committed offset', () => {
   it('is refused where alerts may have been decided before, naming both choices', () => {
     const refused = plan({ throttledTopicIsEmpty: false });
     expect(refused).toMatchObject({ kind: 'refuse', code: 'START_FROM_NEEDED' });
-    expect(refused).toHaveProperty('message', expect.stringMatching(/START_FROM=earliest.*START_FROM=latest/));
+    expect(refused).toHaveProperty(
+      'message',
+      expect.stringMatching(/START_FROM=earliest.*START_FROM=latest/),
+    );
   });
 });
 

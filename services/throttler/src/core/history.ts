@@ -75,7 +75,9 @@ export class History {
       if (offset >= from && offset <= to) steps.push({ offset, kind: 'idle', micros });
     }
     for (const [index, entry] of this.limits.entries()) {
-      if (index > 0 && entry.from >= from && entry.from <= to) {
+      // The first entry is what everything began with, unless others before it were cut off.
+      const isChange = index > 0 || this.#pruned;
+      if (isChange && entry.from >= from && entry.from <= to) {
         steps.push({ offset: entry.from, kind: 'limits', limits: entry });
       }
     }

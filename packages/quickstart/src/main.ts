@@ -1,6 +1,7 @@
 // `npm start`: arguments, settings, signals. The only reader of process.* in this package, and what sets the exit code.
 import { isAbsolute, join, resolve } from 'node:path';
 import { ConfigError, configFile, settingsHelp } from '@alert-throttle/config';
+import { stopSignal } from '@alert-throttle/lifecycle';
 import { stackDir, StackError } from '@alert-throttle/stack';
 import { Command } from 'commander';
 import { ChildFailed } from './child.ts';
@@ -9,8 +10,6 @@ import { Session, type Source } from './session.ts';
 import { loadSettings, quickstartSettings } from './settings.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
-/** npm passes a Ctrl-C on that the terminal has sent us already, so one press arrives twice. */
-const SAME_PRESS_MS = 500;
 const EXIT_INTERRUPTED = 130;
 
 interface Options {
@@ -77,18 +76,16 @@ async function main(options: Options): Promise<number> {
   return outcome.complete && !outcome.addsUp ? 1 : 0;
 }
 
-/** The first stops everything in order; the second, or one after it, at once. */
+/** The first stops everything in order; a second one at once. */
 function listenForSignals(session: Session, interruption: AbortController): void {
-  let firstAtMs: number | undefined;
-  const stop = (): void => {
-    firstAtMs ??= Date.now();
-    if (!interruption.signal.aborted) interruption.abort(new Interrupted());
-    else if (Date.now() - firstAtMs > SAME_PRESS_MS)
-      void session.kill().finally(() => process.exit(EXIT_INTERRUPTED));
-  };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
+  const interrupt = (): void => interruption.abort(new Interrupted());
+  const stopped = stopSignal(process, {
+    signals: ['SIGINT', 'SIGTERM', 'SIGHUP'],
+    again: () => void session.kill().finally(() => process.exit(EXIT_INTERRUPTED)),
+  });
+  stopped.addEventListener('abort', interrupt, { once: true });
   // Whoever reads what we print has gone, as with `npm start | head`.
-  process.stdout.on('error', () => interruption.abort(new Interrupted()));
+  process.stdout.on('error', interrupt);
 }
 
 function report(error: unknown): number {

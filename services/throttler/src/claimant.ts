@@ -95,7 +95,10 @@ export class Claimant {
     if (plan.kind === 'first') return this.#fresh(transactions, plan.offset);
     const metadata = this.#parseMetadata(plan.committed);
     const start = plan.kind === 'gap' ? plan.to : plan.committed.offset;
-    if (metadata === undefined) return this.#fresh(transactions, start);
+    if (metadata === undefined) {
+      const lost = plan.kind === 'gap' ? [this.#lostRecord(plan.committed.offset, plan.to, 0)] : [];
+      return this.#fresh(transactions, start, lost);
+    }
     const checkpoint = fromLog ? undefined : await this.#checkpointer.load();
     return plan.kind === 'gap'
       ? this.#overGap(plan.committed.offset, plan.to, metadata, transactions, checkpoint)
@@ -103,11 +106,15 @@ export class Claimant {
   }
 
   /** Nothing is known before `offset`: commit it with the limits, then fold from there. */
-  #fresh(transactions: PartitionTransactions, offset: number): Claimed {
+  #fresh(
+    transactions: PartitionTransactions,
+    offset: number,
+    announcements: readonly OutputRecord[] = [],
+  ): Claimed {
     this.#checkpointer.adopt(undefined);
     const history = History.begin(offset, this.#deps.limits());
     const claim = this.#makeClaim(transactions, new PartitionFold(), history, offset);
-    return { kind: 'complete', claim, how: 'first', announcements: [] };
+    return { kind: 'complete', claim, how: 'first', announcements };
   }
 
   /** What the log no longer holds cannot be folded: the windows survive only in a checkpoint of that offset. */

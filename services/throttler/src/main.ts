@@ -3,6 +3,7 @@
 import { parseArgs } from 'node:util';
 
 import { ConfigError, configFile, settingsHelp } from '@alert-throttle/config';
+import { stopSignal } from '@alert-throttle/lifecycle';
 import { createLogger } from '@alert-throttle/observability';
 
 import { throttlerSettings } from './config.ts';
@@ -37,21 +38,13 @@ if (args.help === true) {
   process.exit(0);
 }
 
-const stop = new AbortController();
-let signals = 0;
-for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  process.on(signal, () => {
-    signals += 1;
-    if (signals > 1) process.exit(130);
-    stop.abort();
-  });
-}
+const signal = stopSignal(process, { again: () => process.exit(130) });
 
 try {
   process.exitCode = await runThrottler({
     env: process.env,
     file: configFile(args.config, process.env),
-    signal: stop.signal,
+    signal,
     makeLogger: (level, format) => createLogger({ service: 'throttler', level, format }),
     exit: (code) => process.exit(code),
   });

@@ -16,17 +16,42 @@ export const POISON_REASONS = [
 ] as const;
 export type PoisonReason = (typeof POISON_REASONS)[number];
 
-/** A record above this is no alert of ours: KubeArmor's are below 64 KiB. */
+/** A value above this is no alert of ours: KubeArmor's are below 64 KiB. */
 export const MAX_RECORD_BYTES = 256 * 1024;
-/** What a dead letter keeps of a record's bytes. */
+/** Key and headers together; ours have some hundred bytes. A batch that came compressed may hold any number. */
+export const MAX_KEY_AND_HEADERS_BYTES = 64 * 1024;
+/** What a dead letter keeps of a record's value. */
 export const MAX_DEAD_LETTER_BYTES = 512 * 1024;
+const MAX_DETAIL_CHARACTERS = 1000;
 
 export interface Poison {
   readonly reason: PoisonReason;
   readonly detail: string;
 }
 
-/** The bytes as they came (at most 512 KiB of them) and headers that say why and from where. */
+/** Why a record of that size cannot be decided; undefined for one that goes through the broker as it is. */
+export function tooLarge({ key, value, headers }: RawRecord): Poison | undefined {
+  const valueBytes = value?.length ?? 0;
+  const otherBytes = (key?.length ?? 0) + headerBytes(headers);
+  if (valueBytes > MAX_RECORD_BYTES) {
+    return { reason: 'too-large', detail: `${valueBytes} bytes, at most ${MAX_RECORD_BYTES}` };
+  }
+  if (otherBytes > MAX_KEY_AND_HEADERS_BYTES) {
+    const detail = `${otherBytes} bytes of key and headers, at most ${MAX_KEY_AND_HEADERS_BYTES}`;
+    return { reason: 'too-large', detail };
+  }
+  return undefined;
+}
+
+function headerBytes(headers: RawRecord['headers']): number {
+  let bytes = 0;
+  for (const [name, value] of Object.entries(headers ?? {})) {
+    for (const one of Array.isArray(value) ? value : [value ?? '']) bytes += name.length + one.length;
+  }
+  return bytes;
+}
+
+/** The bytes as they came (at most 512 KiB of the value) and headers that say why and from where. */
 export function deadLetter(
   record: RawRecord,
   poison: Poison,
@@ -37,11 +62,11 @@ export function deadLetter(
   const truncated = size > MAX_DEAD_LETTER_BYTES;
   return {
     topic: 'deadLetter',
-    key: record.key,
+    key: record.key?.subarray(0, MAX_KEY_AND_HEADERS_BYTES) ?? null,
     value: truncated ? (record.value?.subarray(0, MAX_DEAD_LETTER_BYTES) ?? null) : record.value,
     headers: {
       reason: poison.reason,
-      detail: poison.detail,
+      detail: poison.detail.slice(0, MAX_DETAIL_CHARACTERS),
       topic,
       partition: String(partition),
       offset: String(record.offset),

@@ -23,7 +23,7 @@ import {
 import type { IHeaders } from 'kafkajs';
 
 import type { OutputRecord, RawRecord } from '../ports.ts';
-import { deadLetter, MAX_RECORD_BYTES, type Poison, type PoisonReason } from './dead-letter.ts';
+import { deadLetter, type Poison, type PoisonReason, tooLarge } from './dead-letter.ts';
 
 /** What the folder needs of the codec; nothing in it waits. */
 export interface AlertSchemas {
@@ -162,7 +162,7 @@ export class RecordFolder implements FoldSink {
       this.#tombstone(record);
       return undefined;
     }
-    const read = this.#read(record.value, record.key);
+    const read = this.#read(record, record.value);
     if (typeof read === 'number') return read;
     this.#fold.advance(appendTimeMicros(record.appendMs), this);
     this.#counts.in += 1;
@@ -175,13 +175,10 @@ export class RecordFolder implements FoldSink {
   }
 
   /** The leading fields, or why the record is no alert, or the id of the schema to fetch. */
-  #read(
-    value: Buffer,
-    key: Buffer | null,
-  ): { reader: AlertReader; leading: LeadingFields } | Poison | number {
-    if (value.length > MAX_RECORD_BYTES) {
-      return { reason: 'too-large', detail: `${value.length} bytes, at most ${MAX_RECORD_BYTES}` };
-    }
+  #read(record: RawRecord, value: Buffer): { reader: AlertReader; leading: LeadingFields } | Poison | number {
+    const { key } = record;
+    const large = tooLarge(record);
+    if (large !== undefined) return large;
     if (key === null) return { reason: 'no-key', detail: 'an alert needs its container id as the key' };
     try {
       const reader = this.#schemas.reader(value);
@@ -241,6 +238,11 @@ export class RecordFolder implements FoldSink {
     this.#counts.in += 1;
     if (record.key === null) {
       this.#poison(record, { reason: 'no-key', detail: 'a tombstone needs the container id as its key' });
+      return;
+    }
+    const large = tooLarge(record);
+    if (large !== undefined) {
+      this.#poison(record, large);
       return;
     }
     const identity = tombstoneIdentity(record.headers);

@@ -1,0 +1,2 @@
+// How every program here is told to stop.
+export { stopSignal, type SignalSource, type StopSignalOptions } from './stop-signal.ts';

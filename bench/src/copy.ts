@@ -6,7 +6,7 @@ import { createKafka } from '@alert-throttle/kafka';
 import type { Producer } from 'kafkajs';
 
 const [mode = '', brokers = '', group = '', from = '', to = ''] = process.argv.slice(2);
-const SEND = 400;
+const SEND = 1000;
 const silent = {
   debug: () => undefined,
   info: () => undefined,
@@ -41,8 +41,8 @@ const consumer = createKafka(options, silent).consumer({
   sessionTimeout: 10_000,
   heartbeatInterval: 1000,
   maxWaitTimeInMs: 100,
-  maxBytesPerPartition: 1024 * 1024,
-  maxBytes: 16 * 1024 * 1024,
+  maxBytesPerPartition: 4 * 1024 * 1024,
+  maxBytes: 32 * 1024 * 1024,
 });
 await consumer.connect();
 await consumer.subscribe({ topic: from, fromBeginning: true });

@@ -150,7 +150,11 @@ export async function runThrottler(options: RunOptions): Promise<number> {
     logger.fatal('a minute without a joined consumer group: ending, so that a restart can cure it');
     ended.resolve(1);
   }, WATCHDOG_MS);
-  void waitFor('Kafka', () => facts.connect()).then(() => {
+  const joinable = async (): Promise<void> => {
+    await waitFor('Kafka', () => facts.connect());
+    await topicsRight(facts, group, logger, options.signal);
+  };
+  void joinable().then(() => {
     if (options.signal.aborted) return;
     throttler.start();
     void group.start();
@@ -188,6 +192,29 @@ async function untilDone(
       logger.warn({ err: error }, `${what} does not answer; waiting for it`);
       await sleep(WAIT_RETRY_MS, undefined, { signal }).catch(() => undefined);
     }
+  }
+}
+
+/** A group cannot be joined for a topic that does not exist. What is wrong is said once, with what sets it right. */
+async function topicsRight(
+  facts: KafkaLogFacts,
+  group: KafkaGroup,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  let told = '';
+  while (!signal.aborted) {
+    try {
+      const problems = (await facts.topicProblems()).join('\n');
+      if (problems === '') return;
+      if (problems !== told) logger.error(problems);
+      told = problems;
+      // Kafka answers, and a person is needed: no restart would help.
+      group.expectLife();
+    } catch (error) {
+      logger.warn({ err: error }, 'Kafka does not answer; waiting for it');
+    }
+    await sleep(WAIT_RETRY_MS, undefined, { signal }).catch(() => undefined);
   }
 }
 

@@ -75,7 +75,6 @@ describe('given topics that are missing or wrong', () => {
     await refused(topics.raw, 'CreateTime', '--add-config message.timestamp.type=LogAppendTime');
     await refused(topics.throttled, 'has 2 partitions', '--alter');
     expect((await run.readyz()).ok).toBe(false);
-    expect((await run.readyz()).partitions.every(({ phase }) => phase === 'claiming')).toBe(true);
   });
 
   test('and they are set right, then it goes on by itself', async () => {
@@ -139,7 +138,7 @@ describe('given records that were deleted before they were decided', () => {
         },
       ]);
       expect(lost[0]?.Lost?.Reason).toContain(`${scenario.topics.raw}/${partition}`);
-      const after = alerts.slice(alerts.indexOf(lost[0] ?? alerts[0]!) + 1);
+      const after = alerts.slice(alerts.findIndex(({ Operation }) => Operation === 'AlertsLost') + 1);
       // The checkpoint still knew of the interval; without it the container starts from nothing.
       expect(after.map(({ Sequence }) => Sequence)).toEqual(
         partition === 0 ? [] : more.filter((one) => one.ContainerID === forgotten).map((one) => one.Sequence),
@@ -166,10 +165,12 @@ describe('given a committed offset that is not of this log', () => {
     const [committed] = (
       await scenario.admin.fetchOffsets({ groupId: scenario.group, topics: [scenario.topics.raw] })
     ).flatMap(({ partitions }) => partitions);
+    // kafkajs sends metadata along; its types do not know it.
+    const beyond = { partition: 0, offset: '1000', metadata: committed?.metadata ?? '' };
     await scenario.admin.setOffsets({
       groupId: group.group,
       topic: scenario.topics.raw,
-      partitions: [{ partition: 0, offset: '1000', metadata: committed?.metadata ?? '' }],
+      partitions: [beyond],
     });
     const run = group.start();
     expect((await run.service.exit()).code).toBe(78);

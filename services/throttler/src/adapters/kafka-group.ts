@@ -15,8 +15,8 @@ const HEARTBEAT_MS = 1000;
 const REBALANCE_TIMEOUT_MS = 15_000;
 /** How long the broker holds an empty fetch; also bounds how long a resumed partition waits. */
 const FETCH_WAIT_MS = 100;
-const FETCH_BYTES_PER_PARTITION = 1024 * 1024;
-const FETCH_BYTES = 16 * 1024 * 1024;
+const FETCH_BYTES_PER_PARTITION = 4 * 1024 * 1024;
+const FETCH_BYTES = 32 * 1024 * 1024;
 /** Handlers run for all partitions at once; kafkajs needs a number. */
 const CONCURRENT_PARTITIONS = 512;
 const REBUILD_AFTER_MS = 1000;

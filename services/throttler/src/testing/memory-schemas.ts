@@ -14,7 +14,7 @@ import {
 import type { SchemaSource } from '../owner-dependencies.ts';
 import { type Gate, openGate } from './gate.ts';
 
-type Schema = Parameters<typeof createReader>[0];
+export type Schema = Parameters<typeof createReader>[0];
 
 const NEWEST = releasedSchemas.at(-1);
 
@@ -24,9 +24,12 @@ export class MemorySchemas implements SchemaSource {
   readonly #waiting = new Map<number, PromiseWithResolvers<undefined>>();
   readonly #writer = new AlertWriter(NEWEST?.version ?? 0);
   readonly #gate: Gate;
+  readonly #registry: ReadonlyMap<number, Schema>;
 
-  constructor(gate: Gate = openGate) {
+  /** The released schemas are known from the start; those of `registry` once they were asked for. */
+  constructor(gate: Gate = openGate, registry: ReadonlyMap<number, Schema> = new Map()) {
     this.#gate = gate;
+    this.#registry = registry;
     for (const { version, type } of releasedSchemas) this.register(version, type);
   }
 
@@ -45,7 +48,8 @@ export class MemorySchemas implements SchemaSource {
   }
 
   async resolve(schemaId: number, signal: AbortSignal): Promise<void> {
-    await this.#gate.pass('resolve', () => undefined);
+    const found = await this.#gate.pass('resolve', () => this.#registry.get(schemaId));
+    if (found !== undefined) this.register(schemaId, found);
     if (this.#readers.has(schemaId) || this.#unknown.has(schemaId)) return;
     const waiting = this.#waiting.get(schemaId) ?? Promise.withResolvers<undefined>();
     this.#waiting.set(schemaId, waiting);

@@ -59,7 +59,7 @@ export class Scenario {
   readonly feed: RawFeed;
   readonly #derived: Scenario[] = [];
 
-  private constructor(parts: Parts) {
+  private constructor(parts: Parts, group = uniqueName('group')) {
     this.topics = parts.topics;
     this.partitions = parts.partitions;
     this.limits = parts.limits;
@@ -68,7 +68,7 @@ export class Scenario {
     this.admin = parts.admin;
     this.codec = parts.codec;
     this.feed = parts.feed;
-    this.group = uniqueName('group');
+    this.group = group;
   }
 
   static async create({ partitions = 4, limits, redisUrl }: ScenarioOptions = {}): Promise<Scenario> {
@@ -95,16 +95,11 @@ export class Scenario {
   /** Another group over the same raw topic, with topics of its own for what it writes; closed with this one. */
   async another({ limits, redisUrl }: Omit<ScenarioOptions, 'partitions'> = {}): Promise<Scenario> {
     const topics = await makeTopics(this.kafka, this.topics.raw, uniqueName('throttler'), this.partitions);
-    const { partitions, kafka, admin, codec, feed } = this;
     const other = new Scenario({
+      ...this.#parts(),
       topics,
-      partitions,
       limits: { ...this.limits, ...limits },
       redisUrl: redisUrl ?? this.redisUrl,
-      kafka,
-      admin,
-      codec,
-      feed,
     });
     this.#derived.push(other);
     return other;
@@ -112,9 +107,19 @@ export class Scenario {
 
   /** Another group that reads and writes the same topics; closed with this one. */
   sameTopics(): Scenario {
-    const same = new Scenario(this);
+    const same = new Scenario(this.#parts());
     this.#derived.push(same);
     return same;
+  }
+
+  /** The same group as somebody sees it who reaches Redis in another way. */
+  withRedis(redisUrl: string): Scenario {
+    return new Scenario({ ...this.#parts(), redisUrl }, this.group);
+  }
+
+  #parts(): Parts {
+    const { topics, partitions, limits, redisUrl, kafka, admin, codec, feed } = this;
+    return { topics, partitions, limits, redisUrl, kafka, admin, codec, feed };
   }
 
   env(): Record<string, string> {

@@ -1,0 +1,206 @@
+// The checkpoint store against the real Redis; under group names of its own, so that no key is shared.
+
+import { createServer, connect, type Server, type Socket } from 'node:net';
+
+import { testStack, uniqueName } from '@alert-throttle/test-kit';
+import { checkpointKey, throttledKey } from '@alert-throttle/throttle';
+import { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+
+import type { CheckpointChange } from '../ports.ts';
+import { checkpointStoreContract } from '../testing/checkpoint-store-contract.ts';
+import { RedisCheckpointStore } from './redis-checkpoint-store.ts';
+
+const TOPIC = 'raw';
+const P = 3;
+const NOTHING: CheckpointChange = { set: [], del: [], throttledSet: [], throttledDel: [] };
+const HEAD = { '@offset': '1', '@time': 't', '@digest': 'd' };
+
+let redis: Redis;
+let group: string;
+let store: RedisCheckpointStore;
+
+function clientOf(url: string): Redis {
+  const options = {
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    protocol: 2,
+  } as const;
+  const client = new Redis(url, { ...options, retryStrategy: () => null });
+  client.on('error', () => undefined);
+  return client;
+}
+
+/** The names of all keys of this test's group. */
+async function keys(): Promise<string[]> {
+  const found: string[] = [];
+  let cursor = '0';
+  do {
+    const [next, names] = await redis.scan(cursor, 'MATCH', `*${group}*`, 'COUNT', 1000);
+    cursor = next;
+    found.push(...names);
+  } while (cursor !== '0');
+  return found.sort();
+}
+
+async function throttled(partition: number): Promise<Map<string, number>> {
+  const flat = await redis.call('ZRANGE', throttledKey(group, TOPIC, partition), '0', '-1', 'WITHSCORES');
+  const list = Array.isArray(flat) ? flat.map(String) : [];
+  const found = new Map<string, number>();
+  for (let i = 0; i + 1 < list.length; i += 2) found.set(list[i] ?? '', Number(list[i + 1]));
+  return found;
+}
+
+function fields(count: number): [string, string][] {
+  return Array.from({ length: count }, (_, i) => [`default/${'c'.repeat(50)}${i}`, `passed=1 ${i}`]);
+}
+
+beforeAll(async () => {
+  redis = clientOf(testStack().REDIS_URL);
+  await redis.connect();
+});
+beforeEach(() => {
+  group = uniqueName('store');
+  store = new RedisCheckpointStore(redis, group, TOPIC);
+});
+afterEach(async () => {
+  const left = await keys();
+  if (left.length > 0) await redis.del(...left);
+});
+afterAll(() => redis.disconnect());
+
+checkpointStoreContract(() => Promise.resolve({ store, throttled }));
+
+describe('a checkpoint in Redis', () => {
+  const members: [string, number][] = [['c1', 1.5]];
+
+  it('is two keys, in one slot of a cluster, that never expire; nothing of a build is left behind', async () => {
+    await store.replace(P, { ...NOTHING, set: fields(5000), throttledSet: members }, HEAD);
+    const names = [checkpointKey(group, TOPIC, P), throttledKey(group, TOPIC, P)].sort();
+    expect(await keys()).toEqual(names);
+    for (const name of names) expect(await redis.ttl(name)).toBe(-1);
+    expect(names.map((name) => /\{.*\}/.exec(name)?.[0])).toEqual(Array(2).fill(`{${group}/${TOPIC}/${P}}`));
+    await store.replace(P, NOTHING, HEAD);
+    expect(await keys()).toEqual([checkpointKey(group, TOPIC, P)]);
+  });
+
+  it('is readable to the microsecond as the ends of intervals go', async () => {
+    const end = 1_769_151_731.123456;
+    await store.replace(P, { ...NOTHING, throttledSet: [['c1', end]] }, HEAD);
+    expect(await redis.zscore(throttledKey(group, TOPIC, P), 'c1')).toMatch(/^1769151731\.123456/);
+  });
+
+  it('takes a change of as many windows as a partition may have', async () => {
+    await store.replace(P, NOTHING, HEAD);
+    const expected = { offset: '1', time: 't', digest: 'd' };
+    const change = { ...NOTHING, set: fields(150_000) };
+    expect(await store.update(P, expected, change, { ...HEAD, '@offset': '2' })).toBe(true);
+    expect(await redis.hlen(checkpointKey(group, TOPIC, P))).toBe(150_003);
+    const del = change.set.map(([field]) => field);
+    expect(await store.update(P, { ...expected, offset: '2' }, { ...NOTHING, del }, HEAD)).toBe(true);
+    expect(await redis.hlen(checkpointKey(group, TOPIC, P))).toBe(3);
+  });
+
+  it('stays as it was where a replacement fails, and what was built expires', async () => {
+    await store.replace(P, { ...NOTHING, set: fields(1), throttledSet: members }, HEAD);
+    const broken = { ...NOTHING, set: fields(10), throttledSet: [['c2', Number.NaN]] as [string, number][] };
+    await expect(store.replace(P, broken, { ...HEAD, '@offset': '2' })).rejects.toThrow();
+    expect(await store.load(P)).toEqual(new Map([...fields(1), ...Object.entries(HEAD)]));
+    expect(await throttled(P)).toEqual(new Map(members));
+    await expectBuildsToExpire();
+  });
+
+  it('is built by many at once, each by itself', async () => {
+    const builds = [1, 2, 3, 4].map((n) => {
+      const change = {
+        ...NOTHING,
+        set: fields(3000 * n),
+        throttledSet: [[`c${n}`, n]] as [string, number][],
+      };
+      return store.replace(P, change, { ...HEAD, '@offset': String(n) });
+    });
+    await Promise.all(builds);
+    const n = Number((await store.load(P))?.get('@offset'));
+    expect(await redis.hlen(checkpointKey(group, TOPIC, P))).toBe(3000 * n + 3);
+    expect(await throttled(P)).toEqual(new Map([[`c${n}`, n]]));
+    expect(await keys()).toHaveLength(2);
+  });
+
+  it('is not loaded, changed or replaced while Redis is away, and every call says so', async () => {
+    const away = clientOf('redis://127.0.0.1:1');
+    await away.connect().catch(() => undefined);
+    const other = new RedisCheckpointStore(away, group, TOPIC);
+    expect(other.available).toBe(false);
+    await expect(other.load(P)).rejects.toThrow();
+    await expect(other.update(P, { offset: '', time: '', digest: '' }, NOTHING, HEAD)).rejects.toThrow();
+    await expect(other.replace(P, NOTHING, HEAD)).rejects.toThrow();
+    away.disconnect();
+  });
+
+  it('leaves nothing that does not expire where its writer is killed while it builds', async () => {
+    const cut = await CutConnection.to(testStack().REDIS_URL);
+    try {
+      for (const afterBytes of [2_000, 60_000, 300_000, 600_000]) {
+        cut.afterBytes = afterBytes;
+        const client = clientOf(`redis://127.0.0.1:${cut.port}`);
+        await client.connect();
+        const change = { ...NOTHING, set: fields(10_000), throttledSet: members };
+        await expect(
+          new RedisCheckpointStore(client, group, TOPIC).replace(P, change, HEAD),
+        ).rejects.toThrow();
+        client.disconnect();
+      }
+      expect(await store.load(P)).toBeUndefined();
+      await expectBuildsToExpire();
+    } finally {
+      await cut.close();
+    }
+  });
+});
+
+async function expectBuildsToExpire(): Promise<void> {
+  const builds = (await keys()).filter((name) => name.includes(':next:'));
+  expect(builds.length).toBeGreaterThan(0);
+  for (const name of builds) expect(await redis.ttl(name), name).toBeGreaterThan(0);
+}
+
+/** Passes on so many bytes to Redis, then cuts: as if the process had been killed while it wrote. */
+class CutConnection {
+  afterBytes = Infinity;
+  readonly #server: Server;
+  readonly #sockets: Socket[] = [];
+
+  private constructor(target: URL) {
+    this.#server = createServer((client) => {
+      const redisSocket = connect(Number(target.port), target.hostname);
+      this.#sockets.push(client, redisSocket);
+      let left = this.afterBytes;
+      for (const socket of [client, redisSocket]) socket.on('error', () => undefined);
+      redisSocket.pipe(client);
+      client.on('data', (bytes) => {
+        redisSocket.write(bytes.subarray(0, left));
+        left -= bytes.length;
+        if (left > 0) return;
+        client.removeAllListeners('data');
+        redisSocket.end(() => client.destroy());
+      });
+    });
+  }
+
+  static async to(url: string): Promise<CutConnection> {
+    const cut = new CutConnection(new URL(url));
+    await new Promise<void>((resolve) => cut.#server.listen(0, '127.0.0.1', resolve));
+    return cut;
+  }
+
+  get port(): number {
+    const address = this.#server.address();
+    return typeof address === 'object' && address !== null ? address.port : 0;
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+}

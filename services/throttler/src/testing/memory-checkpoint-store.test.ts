@@ -1,0 +1,11 @@
+import { checkpointStoreContract } from './checkpoint-store-contract.ts';
+import { MemoryCheckpoints, MemoryCheckpointStore } from './memory-checkpoint-store.ts';
+
+checkpointStoreContract(() => {
+  const checkpoints = new MemoryCheckpoints();
+  return Promise.resolve({
+    store: new MemoryCheckpointStore(checkpoints),
+    throttled: (partition) =>
+      Promise.resolve(checkpoints.state(partition)?.throttled ?? new Map<string, number>()),
+  });
+});

@@ -1,0 +1,116 @@
+// A partition's owner with everything around it in memory.
+
+import { createLogger, type Logger } from '@alert-throttle/observability';
+import type { Limits } from '@alert-throttle/throttle';
+
+import type { FoldCounts } from '../core/record-folder.ts';
+import type { OwnerDependencies, OwnerObserver } from '../owner-dependencies.ts';
+import { FaultyGate } from './gate.ts';
+import { ManualClock } from './manual-clock.ts';
+import { MemoryCheckpoints, MemoryCheckpointStore } from './memory-checkpoint-store.ts';
+import { MemoryFetches, MemoryLogFacts, MemoryTransactions } from './memory-kafka.ts';
+import { MemoryLog } from './memory-log.ts';
+import { MemorySchemas } from './memory-schemas.ts';
+
+/** What an observer was told, counted by kind and in words. */
+export class Told implements OwnerObserver {
+  readonly events: string[] = [];
+  readonly counts: FoldCounts[] = [];
+  lagRecords = 0;
+  degradedNow = false;
+
+  claimed(_partition: number, how: string): void {
+    this.events.push(`claimed from ${how}`);
+  }
+  committed(_partition: number, counts: FoldCounts): void {
+    this.counts.push(counts);
+  }
+  folded(): void {
+    // Told with every batch.
+  }
+  position(_partition: number, lagRecords: number): void {
+    this.lagRecords = lagRecords;
+  }
+  windows(): void {
+    // Told with every flush.
+  }
+  rebuilding(_partition: number, recordsLeft: number): void {
+    if (recordsLeft > 0) this.events.push(`rebuilding ${recordsLeft}`);
+  }
+  digestMismatch(): void {
+    this.events.push('digest mismatch');
+  }
+  degraded(_partition: number, degraded: boolean): void {
+    this.degradedNow = degraded;
+  }
+  flushed(_partition: number, windows: number): void {
+    this.events.push(`flushed ${windows}`);
+  }
+  reclaimed(): void {
+    this.events.push('lost');
+  }
+}
+
+/** A logger whose messages are kept. */
+export function listeningLogger(): { readonly logger: Logger; readonly messages: string[] } {
+  const messages: string[] = [];
+  const logger = createLogger({
+    service: 'test',
+    level: 'debug',
+    format: 'json',
+    destination: {
+      write: (line: string) => {
+        const { level, msg } = JSON.parse(line) as { level: string; msg: string };
+        messages.push(`${level}: ${msg}`);
+      },
+    },
+  });
+  return { logger, messages };
+}
+
+export const FIXTURE_LIMITS: Limits = { alertThrottling: true, maxAlertPerSec: 2, throttleSec: 5 };
+
+/** One process: it shares log, checkpoints and clock with others, and nothing else. */
+export class OwnerFixture {
+  readonly log: MemoryLog;
+  readonly checkpoints: MemoryCheckpoints;
+  readonly clock: ManualClock;
+  readonly gate = new FaultyGate();
+  readonly schemas: MemorySchemas;
+  readonly fetches: MemoryFetches;
+  readonly told = new Told();
+  readonly refused: string[] = [];
+  readonly messages: string[];
+  limits: Limits = FIXTURE_LIMITS;
+  readonly deps: OwnerDependencies;
+
+  constructor(
+    shared: Partial<Pick<OwnerFixture, 'log' | 'checkpoints' | 'clock'>> = {},
+    overrides: Partial<OwnerDependencies> = {},
+  ) {
+    this.log = shared.log ?? new MemoryLog();
+    this.checkpoints = shared.checkpoints ?? new MemoryCheckpoints();
+    this.clock = shared.clock ?? new ManualClock();
+    this.schemas = new MemorySchemas(this.gate);
+    this.fetches = new MemoryFetches(this.log);
+    const { logger, messages } = listeningLogger();
+    this.messages = messages;
+    this.deps = {
+      partition: 0,
+      topic: 'raw',
+      startFrom: undefined,
+      facts: new MemoryLogFacts(this.log, this.gate),
+      control: this.fetches,
+      schemas: this.schemas,
+      store: new MemoryCheckpointStore(this.checkpoints, this.gate),
+      transactions: () => new MemoryTransactions(this.log, this.gate),
+      limits: () => this.limits,
+      clock: this.clock,
+      logger,
+      observer: this.told,
+      stillMember: () => this.gate.pass('stillMember', () => undefined),
+      onRefused: (code) => this.refused.push(code),
+      ...overrides,
+    };
+  }
+}

@@ -7,4 +7,5 @@ export { killStack, stackDown, stackEnv, stackUp, type DownOptions } from './sta
 export { DEFAULT_TOPICS, type StackUp, type UpOptions } from './start.ts';
 export { stackStatus, type ComponentStatus } from './status.ts';
 export { identify, isAlive, readPidFile, writePidFile, type ProcessId } from './process-id.ts';
+export { findRedis, type RedisServer } from './programs.ts';
 export { DEFAULT_STACK_DIR, stackDir } from './stack-dir.ts';

@@ -12,6 +12,8 @@ const EXIT_NOT_UP = 3;
 
 const dir = stackDir(process.env);
 const shown = relative(process.cwd(), dir) || dir;
+// Whoever read the output may leave before the end ("| head"): the work goes on.
+process.stdout.on('error', () => undefined);
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
 const environment = `

@@ -84,7 +84,8 @@ export function javaMajor(text: string): number {
   return Number(match?.[1] ?? 0);
 }
 
-function findRedis(): RedisServer | undefined {
+/** Undefined where the system has none. */
+export function findRedis(): RedisServer | undefined {
   const file = onPath('redis-server') ?? onPath('redis-check-rdb');
   return file === undefined ? undefined : { file, argv0: 'redis-server' };
 }

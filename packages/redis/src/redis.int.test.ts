@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig, redisSettings } from '@alert-throttle/config';
+import { redisServer } from '@alert-throttle/test-kit';
 import type { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { connectRedis, createRedis, redisFailure } from './client.ts';
@@ -38,17 +39,9 @@ async function freePort(): Promise<number> {
 }
 
 async function serve(port: number, ...args: readonly string[]): Promise<ChildProcess> {
-  const server = spawn('redis-server', [
-    '--bind',
-    '127.0.0.1',
-    '--port',
-    String(port),
-    '--save',
-    '',
-    '--dir',
-    folder,
-    ...args,
-  ]);
+  const { file, argv0 } = redisServer();
+  const own = ['--bind', '127.0.0.1', '--port', String(port), '--save', '', '--dir', folder];
+  const server = spawn(file, [...own, ...args], { argv0 });
   servers.push(server);
   await new Promise<void>((done, failed) => {
     server.on('error', failed);

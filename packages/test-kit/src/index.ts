@@ -9,6 +9,6 @@ export {
   type ServiceName,
 } from './run-service.ts';
 export { containerId, sampleAlert } from './sample-alert.ts';
-export { testStack } from './stack.ts';
+export { redisServer, testStack } from './stack.ts';
 export { createTestTopics, testKafka, topicEnv, uniqueName } from './topics.ts';
 export { waitFor, type WaitOptions } from './wait-for.ts';

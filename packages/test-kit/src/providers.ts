@@ -1,6 +1,5 @@
 // Where the servers of a test run come from: those that the environment names, containers, or a stack of our own.
 import { parseEnv, type StackEnv } from '@alert-throttle/stack';
-import { containerStack } from './container-stack.ts';
 import { processStack } from './process-stack.ts';
 
 export interface ProvidedStack {
@@ -31,7 +30,8 @@ export async function provideStack(env: NodeJS.ProcessEnv): Promise<ProvidedStac
     case 'environment':
       return { env: givenStack(env), stop: () => Promise.resolve() };
     case 'containers':
-      return containerStack();
+      // Only where it is wanted: the library is large.
+      return (await import('./container-stack.ts')).containerStack();
     case 'processes':
       return processStack();
   }

@@ -103,7 +103,7 @@ export class Delivery {
       }, stop);
       if (!sent) continue;
       next += part.length;
-      spool.acknowledge(part);
+      spool.acknowledge(part.length);
       this.#lastAcknowledgedAtMs = clock.nowMs();
       this.#count(part);
       observer.sent((this.#lastAcknowledgedAtMs - startedAtMs) / 1000);

@@ -155,7 +155,8 @@ describe('a full spool', () => {
       const { pipeline, produced, sink, log, spool } = fixture({
         chunks,
         maxBytes: 20_000,
-        settings: { spoolFull, spoolFullWaitMs: 0 },
+        // So small that what is left of a full spool is less than must be free after a loss.
+        settings: { spoolFull, spoolFullWaitMs: 0, commitRecords: 2 },
       });
       sink.mode = 'refuses';
       const run = pipeline.run();
@@ -189,7 +190,7 @@ describe('a full spool', () => {
     const { pipeline, produced, sink, spool } = fixture({
       chunks: [lines(1, 200)],
       maxBytes: 20_000,
-      settings: { spoolFull: 'drop' },
+      settings: { spoolFull: 'drop', commitRecords: 2 },
     });
     sink.mode = 'refuses';
     const run = pipeline.run();

@@ -33,11 +33,8 @@ export interface Cursor {
 }
 
 export interface SpooledRecord extends NewRecord {
-  /** Grows with each record. */
-  readonly id: number;
   /** Of an alert: the version of the Alert schema that it was written with. */
   readonly schemaVersion: number;
-  readonly storedAtMs: number;
 }
 
 /** What changes together: after a crash all of it is there, or none. */
@@ -77,8 +74,8 @@ export interface Spool {
   append(append: SpoolAppend): void;
   /** The oldest records that are not acknowledged. */
   read(limits: ReadLimits): SpooledRecord[];
-  /** The broker has these, the oldest ones of the spool. Becomes durable with the next append() or flush(). */
-  acknowledge(records: readonly SpooledRecord[]): void;
+  /** The broker has the oldest `count` records, which were read. Becomes durable with one of the next transactions. */
+  acknowledge(count: number): void;
   /** Makes acknowledgements durable; without room on the disk, later. */
   flush(): void;
   cursor(source: string): string | undefined;

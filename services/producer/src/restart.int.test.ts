@@ -103,8 +103,8 @@ it('goes on where a stopped run left the file, or from its start if told so', as
 /** Changes with every transaction of the spool. */
 function spoolState(folder: string): string {
   try {
-    const log = readFileSync(join(folder, 'spool', 'spool.db-wal'));
-    return `${log.length} ${log.subarray(0, 48).toString('hex')}`;
+    const log = readFileSync(join(folder, 'spool', 'spool.db'));
+    return `${log.length} ${log.subarray(0, 100).toString('hex')}`;
   } catch {
     return '';
   }

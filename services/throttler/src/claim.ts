@@ -79,9 +79,9 @@ export class Claim {
   async foldBatch(batch: FetchedBatch): Promise<number | undefined> {
     const { clock, observer, partition } = this.#deps;
     const startedMs = clock.nowMs();
-    const first = batch.records[0];
-    if (first !== undefined) this.history.recordRead(this.position, appendTimeMicros(first.appendMs));
     const { folded, missingSchema } = this.folder.foldAll(batch.records, this.history.inForce);
+    const first = folded > 0 ? batch.records[0] : undefined;
+    if (first !== undefined) this.history.recordRead(this.position, appendTimeMicros(first.appendMs));
     this.position =
       missingSchema === undefined ? batch.end : (batch.records[folded]?.offset ?? this.position);
     const nowMs = clock.nowMs();

@@ -125,16 +125,26 @@ export class Claimant {
     transactions: PartitionTransactions,
     checkpoint: LoadedCheckpoint | undefined,
   ): Claimed {
-    const intact = checkpoint?.offset === from ? checkpoint : undefined;
-    this.#checkpointer.adopt(intact?.token);
     const known = History.of(metadata);
-    const history = intact === undefined ? History.begin(to, known.inForce) : known;
-    const claim = this.#makeClaim(transactions, intact?.fold ?? new PartitionFold(), history, to);
-    // What happened at that very offset since the checkpoint was written: idle time, and throttling turned off.
-    if (intact !== undefined) new Rebuild(claim.folder, known, from, from).finish();
+    const announcements = [this.#lostRecord(from, to, metadata.at)];
+    if (checkpoint?.offset === from) {
+      const claim = this.#makeClaim(transactions, checkpoint.fold, known, to);
+      // What happened at that very offset since the checkpoint was written: idle time, and throttling turned off.
+      new Rebuild(claim.folder, known, from, from).finish();
+      claim.folder.advance(metadata.at);
+      if (!isOwnVersion(metadata) || claim.fold.digest() === metadata.digest) {
+        this.#checkpointer.adopt(checkpoint.token);
+        known.timeAdvanced(to, metadata.at);
+        return { kind: 'complete', claim, how: 'gap', announcements };
+      }
+      this.#deps.observer.digestMismatch(this.#deps.partition);
+    }
+    this.#checkpointer.adopt(undefined);
+    const history = History.begin(to, known.inForce);
+    const claim = this.#makeClaim(transactions, new PartitionFold(), history, to);
     claim.folder.advance(metadata.at);
-    const lost = this.#lostRecord(from, to, metadata.at);
-    return { kind: 'complete', claim, how: 'gap', announcements: [lost] };
+    history.timeAdvanced(to, metadata.at);
+    return { kind: 'complete', claim, how: 'gap', announcements };
   }
 
   async #resume(
@@ -145,13 +155,14 @@ export class Claimant {
   ): Promise<Claimed> {
     const target = committed.offset;
     const { start } = await this.#deps.facts.bounds(this.#deps.partition);
+    const history = History.of(metadata);
     const reachable =
       checkpoint !== undefined &&
+      checkpoint.offset >= history.begins &&
       checkpoint.offset <= target &&
       (checkpoint.offset >= start || checkpoint.offset === target);
     const usable = reachable ? checkpoint : undefined;
     this.#checkpointer.adopt(usable?.token);
-    const history = History.of(metadata);
     const claim = this.#makeClaim(transactions, usable?.fold ?? new PartitionFold(), history, target);
     claim.committed = committed;
     const from = usable?.offset ?? Math.min(Math.max(start, history.begins), target);

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { BrokenRegistry } from './testing/broken-registry.ts';
 import { freePort, OwnRedis } from './testing/own-redis.ts';
-import { encodedByFirstRelease } from './testing/registry-calls.ts';
+import { encodedByStranger } from './testing/registry-calls.ts';
 import { Scenario } from './testing/scenario.ts';
 import { ThrottlerRun } from './testing/throttler-run.ts';
 
@@ -59,7 +59,7 @@ describe('given a registry that answers 500', () => {
     // In mid run: a schema that is not known yet holds up its partition alone, and is no poison.
     const { feed } = scenario;
     const [held, other] = [feed.containerIn(0, 0), feed.containerIn(1, 0)];
-    const value = await encodedByFirstRelease(makeAlert(feed.alert({ ContainerID: held })));
+    const value = await encodedByStranger(makeAlert(feed.alert({ ContainerID: held })));
     await feed.send([feed.alert({ ContainerID: held }), feed.alert({ ContainerID: other })]);
     await scenario.drained();
     registry.failWith = 500;

@@ -1,11 +1,10 @@
-// A file that takes up room until the disk is full, and is then given up.
-//
-// SQLite needs room even to delete: without a reserve, a spool that filled its disk could never be emptied again.
-import { closeSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+// A file that takes up some room, and is given up when the disk is full: even to delete, SQLite needs a little.
+import { closeSync, fsyncSync, openSync, statSync, writeSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 
-export const RESERVE_BYTES = 1024 * 1024;
+export const RESERVE_BYTES = 256 * 1024;
 
+/** Best effort: without a reserve things are as they would have been without this file. */
 export class DiskReserve {
   readonly #path: string;
   #held = false;
@@ -14,35 +13,30 @@ export class DiskReserve {
     this.#path = path;
   }
 
-  /** Takes the room, if it is there and not taken yet. */
+  /** Takes the room, as far as it is there. */
   hold(): void {
     if (this.#held) return;
-    try {
-      // Random bytes, since some file systems do not store zeros.
-      this.#rewrite(randomBytes(RESERVE_BYTES));
-      this.#held = true;
-    } catch {
-      this.release();
-    }
+    this.#held = true;
+    if ((statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0) >= RESERVE_BYTES) return;
+    // Random bytes, since some file systems do not store zeros.
+    this.#rewrite(randomBytes(RESERVE_BYTES));
   }
 
   release(): void {
     this.#held = false;
-    try {
-      this.#rewrite(Buffer.alloc(0));
-    } catch {
-      // Without a reserve things are as they would have been without this file.
-    }
+    this.#rewrite(Buffer.alloc(0));
   }
 
   #rewrite(content: Buffer): void {
-    const file = openSync(this.#path, 'w', 0o600);
+    let file: number | undefined;
     try {
-      ftruncateSync(file, 0);
+      file = openSync(this.#path, 'w', 0o600);
       for (let written = 0; written < content.length;) written += writeSync(file, content, written);
       fsyncSync(file);
+    } catch {
+      // What was written before the disk was full stays: that is room, too.
     } finally {
-      closeSync(file);
+      if (file !== undefined) closeSync(file);
     }
   }
 }

@@ -17,9 +17,8 @@ export class MemorySpool implements Spool {
   readonly #options: MemorySpoolOptions;
   readonly #cursors = new Map<string, string>();
   #maxBytes: number;
-  #records: SpooledRecord[] = [];
+  #records: (SpooledRecord & { readonly storedAtMs: number })[] = [];
   #bytes = 0;
-  #nextId = 1;
 
   constructor(options: MemorySpoolOptions) {
     this.#options = options;
@@ -41,7 +40,7 @@ export class MemorySpool implements Spool {
     const storedAtMs = nowMs();
     for (const record of records) {
       const value = record.value === null ? null : Uint8Array.from(record.value);
-      this.#records.push({ ...record, value, id: this.#nextId++, schemaVersion, storedAtMs });
+      this.#records.push({ ...record, value, schemaVersion, storedAtMs });
       this.#bytes += recordBytes(record);
     }
     this.nextSequence = nextSequence;
@@ -55,16 +54,14 @@ export class MemorySpool implements Spool {
     for (const record of this.#records) {
       bytes += recordBytes(record);
       if (records.length === maxRecords || (records.length > 0 && bytes > maxBytes)) break;
-      records.push({ ...record, value: record.value === null ? null : Uint8Array.from(record.value) });
+      const { kind, key, value, headers, schemaVersion } = record;
+      records.push({ kind, key, value: value && Uint8Array.from(value), headers, schemaVersion });
     }
     return records;
   }
 
-  acknowledge(records: readonly SpooledRecord[]): void {
-    const last = records.at(-1);
-    if (last === undefined) return;
-    this.#records = this.#records.filter(({ id }) => id > last.id);
-    for (const record of records) this.#bytes -= recordBytes(record);
+  acknowledge(count: number): void {
+    for (const record of this.#records.splice(0, count)) this.#bytes -= recordBytes(record);
   }
 
   flush(): void {

@@ -1,16 +1,22 @@
 // The spool's SQLite file: opened for one process, set up, and its errors sorted by what can be done about them.
 //
-// Durability: WAL with synchronous=FULL, so a transaction is on the disk when COMMIT returns, after a crash of the
-// process and after a loss of power alike. NORMAL would not do: after a loss of power the spool could fall back behind
-// what Kafka has already, give out the same numbers again, and the throttler would take new alerts for repeats.
+// Durability: synchronous=FULL, so a transaction is on the disk when COMMIT returns, after a crash of the process and
+// after a loss of power alike. NORMAL would not do: after a loss of power the spool could fall back behind what Kafka
+// has already, give out the same numbers again, and the throttler would take new alerts for repeats.
+//
+// A rollback journal, not WAL: on a full disk a WAL cannot be written, and it can be emptied only into a database that
+// may have to grow for that, so that nothing could even be deleted any more. A journal takes only the few pages that a
+// transaction changes, and PERSIST keeps that room. It is no slower here: a transaction holds up to two thousand alerts
+// in one piece, which a WAL would write twice.
 //
 // One process at a time: locking_mode=EXCLUSIVE keeps SQLite's own lock for as long as the file is open, and the
 // kernel drops it when the process dies, however it dies.
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { SPOOL_PAGE_BYTES } from '../core/record.ts';
 import { ProducerError, reasonOf } from '../errors.ts';
+
+export const PAGE_BYTES = 16 * 1024;
 
 /** "ATSP", so that no other SQLite file is taken for a spool. */
 const APPLICATION_ID = 0x41545350;
@@ -19,8 +25,8 @@ const LAYOUT_VERSION = 1;
 /** How long a spool that a stopping producer still holds is waited for. */
 const LOCK_WAIT_MS = 1_000;
 
-const CHECKPOINT_PAGES = (4 * 1024 * 1024) / SPOOL_PAGE_BYTES;
 const CACHE_KIB = 8 * 1024;
+const JOURNAL_BYTES = 1024 * 1024;
 
 /** Primary result codes of SQLite, and the extended ones that mean that a write found no room. */
 const SQLITE_BUSY = 5;
@@ -29,9 +35,9 @@ const SQLITE_IOERR_WRITE = 778;
 const SQLITE_UNREADABLE = [11 /* corrupt */, 26 /* not a database */];
 
 const LAYOUT = `
-  CREATE TABLE records (
-    id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, schema INTEGER NOT NULL,
-    key TEXT NOT NULL, value BLOB, headers TEXT, stored_at INTEGER NOT NULL
+  CREATE TABLE segments (
+    id INTEGER PRIMARY KEY, records INTEGER NOT NULL, bytes INTEGER NOT NULL, schema INTEGER NOT NULL,
+    stored_at INTEGER NOT NULL, body BLOB NOT NULL
   ) STRICT;
   CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
   CREATE TABLE cursors (source TEXT PRIMARY KEY, value TEXT NOT NULL, updated_at INTEGER NOT NULL) STRICT;
@@ -46,11 +52,10 @@ export function openSpoolFile(path: string): DatabaseSync {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     db = new DatabaseSync(path, { timeout: LOCK_WAIT_MS });
     db.exec(
-      `PRAGMA page_size = ${SPOOL_PAGE_BYTES}; PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;`,
+      `PRAGMA page_size = ${PAGE_BYTES}; PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = PERSIST;`,
     );
-    db.exec('PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF;');
-    db.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA cache_size = -${CACHE_KIB};`);
-    db.exec(`PRAGMA journal_size_limit = ${2 * CHECKPOINT_PAGES * SPOOL_PAGE_BYTES};`);
+    db.exec(`PRAGMA synchronous = FULL; PRAGMA journal_size_limit = ${JOURNAL_BYTES};`);
+    db.exec(`PRAGMA trusted_schema = OFF; PRAGMA cache_size = -${CACHE_KIB};`);
     layOut(db, path);
     return db;
   } catch (error) {

@@ -1,16 +1,17 @@
-// The spool as one SQLite file: a table of records, the few facts that must not be forgotten, and where sources are.
+// The spool as one SQLite file: segments of records, the few facts that must not be forgotten, and where sources are.
 //
-// Acknowledged records are deleted in the next transaction, whatever it is for. If that never comes, they are sent
-// again, and the throttler skips them by their numbers.
+// What is acknowledged is deleted segment by segment, in the next transaction, whatever that is for. If it never comes,
+// or a segment was acknowledged in part, records are sent again, and the throttler skips them by their numbers.
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Loss } from '../core/loss.ts';
-import { IN_PAGE_BYTES, RECORD_KINDS, recordBytes, ROW_BYTES, SPOOL_PAGE_BYTES } from '../core/record.ts';
+import { recordBytes } from '../core/record.ts';
+import { readSegment, writeSegment } from '../core/segment.ts';
 import { ProducerError, reasonOf } from '../errors.ts';
 import type { ReadLimits, Spool, SpoolAppend, SpooledRecord, SpoolUsage } from '../ports.ts';
 import { DiskReserve } from './disk-reserve.ts';
-import { inTransaction, isDiskFull, openSpoolFile } from './sqlite-file.ts';
+import { inTransaction, isDiskFull, openSpoolFile, PAGE_BYTES } from './sqlite-file.ts';
 
 export interface SqliteSpoolOptions {
   readonly dir: string;
@@ -26,31 +27,20 @@ const FILE_NAME = 'spool.db';
 const RESERVE_NAME = 'reserve';
 
 /** An empty file that is larger is made small again. */
-const COMPACT_PAGES = (16 * 1024 * 1024) / SPOOL_PAGE_BYTES;
+const COMPACT_PAGES = (16 * 1024 * 1024) / PAGE_BYTES;
 
 /** Sources whose place is remembered. */
 const MAX_CURSORS = 100;
 
-type Row = [
-  id: number,
-  kind: number,
-  schema: number,
-  key: string,
-  value: Uint8Array | null,
-  headers: string | null,
-  storedAtMs: number,
-];
+/** When the disk is full, so few segments are deleted at once that the reserve has room for the journal of it. */
+const SEGMENTS_PER_RESCUE = 8;
 
-interface Statements {
-  readonly insert: StatementSync;
-  readonly remove: StatementSync;
-  readonly read: StatementSync;
-  readonly oldest: StatementSync;
-  readonly putFact: StatementSync;
-  readonly getFact: StatementSync;
-  readonly putCursor: StatementSync;
-  readonly getCursor: StatementSync;
-  readonly removeCursor: StatementSync;
+/** A segment that was read, and how many of its records are acknowledged. */
+interface LoadedSegment {
+  readonly id: number;
+  readonly records: readonly SpooledRecord[];
+  readonly bytes: number;
+  acknowledged: number;
 }
 
 /** Throws SPOOL_LOCKED or SPOOL_UNUSABLE. */
@@ -80,7 +70,9 @@ export class SqliteSpool implements Spool {
   #nextId: number;
   #records: number;
   #bytes: number;
-  /** Records up to this one are acknowledged; up to `#deletedId` they are deleted, too. */
+  /** The oldest segments, as far as they were read; the first one may be acknowledged in part. */
+  #loaded: LoadedSegment[] = [];
+  /** Segments up to this one are acknowledged; up to `#deletedId` they are deleted, too. */
   #acknowledgedId = 0;
   #deletedId = 0;
   #forgotten: string[] = [];
@@ -93,15 +85,15 @@ export class SqliteSpool implements Spool {
     if (options.maxPages !== undefined) db.exec(`PRAGMA max_page_count = ${options.maxPages}`);
     this.#sql = prepare(db);
     this.bootId = this.#fact('boot_id') ?? randomUUID();
-    this.#sql.putFact.run('boot_id', this.bootId);
+    if (this.#fact('boot_id') === undefined) this.#sql.putFact.run('boot_id', this.bootId);
     this.#nextSequence = Number(this.#fact('next_sequence') ?? 1);
     const loss = this.#fact('loss') ?? '';
     this.#loss = loss === '' ? undefined : (JSON.parse(loss) as Loss);
-    const totals = db.prepare(TOTALS).get();
+    const totals = this.#sql.totals.get();
     this.#records = Number(totals?.['records'] ?? 0);
     this.#bytes = Number(totals?.['bytes'] ?? 0);
     this.#nextId = Number(totals?.['last_id'] ?? 0) + 1;
-    db.prepare(PRUNE_CURSORS).run(MAX_CURSORS);
+    this.#sql.pruneCursors.run(MAX_CURSORS);
     this.#compact();
     this.#reserve = new DiskReserve(join(options.dir, RESERVE_NAME));
     this.#reserve.hold();
@@ -130,51 +122,58 @@ export class SqliteSpool implements Spool {
 
   append({ records, nextSequence, loss, cursor }: SpoolAppend): void {
     const storedAtMs = this.#nowMs();
-    this.#write(records.length === 0, () => {
-      let id = this.#nextId;
-      for (const { kind, key, value, headers } of records) {
-        const number = RECORD_KINDS.indexOf(kind);
-        this.#sql.insert.run(id++, number, this.#schemaVersion, key, value, headers, storedAtMs);
-      }
+    const body = writeSegment(records);
+    const bytes = bytesOnDisk(body.length);
+    const store = (): void => {
+      if (records.length > 0)
+        this.#sql.insert.run(this.#nextId, records.length, bytes, this.#schemaVersion, storedAtMs, body);
       if (nextSequence !== this.#nextSequence) this.#sql.putFact.run('next_sequence', String(nextSequence));
       if (loss !== this.#loss) this.#sql.putFact.run('loss', loss === undefined ? '' : JSON.stringify(loss));
       if (cursor) this.#sql.putCursor.run(cursor.source, cursor.value, storedAtMs);
-    });
-    this.#nextId += records.length;
+    };
+    this.#write(store, records.length === 0);
     this.#nextSequence = nextSequence;
     this.#loss = loss;
+    if (records.length === 0) return;
+    this.#nextId += 1;
     this.#records += records.length;
-    for (const record of records) this.#bytes += recordBytes(record);
+    this.#bytes += bytes;
+    this.#reserve.hold();
   }
 
   read({ maxRecords, maxBytes }: ReadLimits): SpooledRecord[] {
     const records: SpooledRecord[] = [];
     let bytes = 0;
-    const rows = this.#sql.read.iterate(this.#acknowledgedId, maxRecords);
-    for (const row of rows as unknown as Iterable<Row>) {
-      const record = recordOf(row);
-      bytes += recordBytes(record);
-      if (records.length > 0 && bytes > maxBytes) break;
-      records.push(record);
+    for (let index = 0; ; index++) {
+      const segment = this.#loaded[index] ?? this.#load();
+      if (segment === undefined) return records;
+      for (const record of segment.records.slice(segment.acknowledged)) {
+        bytes += recordBytes(record);
+        if (records.length > 0 && (records.length === maxRecords || bytes > maxBytes)) return records;
+        records.push(record);
+      }
     }
-    return records;
   }
 
-  acknowledge(records: readonly SpooledRecord[]): void {
-    const last = records.at(-1);
-    if (last === undefined) return;
-    this.#acknowledgedId = last.id;
-    this.#records -= records.length;
-    for (const record of records) this.#bytes -= recordBytes(record);
-    // SQLite counts characters in another way than JavaScript where there are emoji in a key: the sums may differ.
-    if (this.#records === 0 || this.#bytes < 0) this.#bytes = 0;
+  acknowledge(count: number): void {
+    this.#records -= count;
+    for (let left = count; left > 0;) {
+      const [segment] = this.#loaded;
+      if (segment === undefined) throw new RangeError(`${left} records are acknowledged that were not read`);
+      const part = Math.min(left, segment.records.length - segment.acknowledged);
+      segment.acknowledged += part;
+      left -= part;
+      if (segment.acknowledged < segment.records.length) return;
+      this.#loaded.shift();
+      this.#acknowledgedId = segment.id;
+      this.#bytes -= segment.bytes;
+    }
   }
 
   flush(): void {
-    if (this.#acknowledgedId === this.#deletedId && this.#forgotten.length === 0) return;
+    if (this.#acknowledgedId <= this.#deletedId && this.#forgotten.length === 0) return;
     try {
-      this.#write(true, () => undefined);
-      this.#reserve.hold();
+      this.#write(() => undefined, true);
     } catch (error) {
       if (!(error instanceof ProducerError && error.code === 'SPOOL_DISK_FULL')) throw error;
     }
@@ -197,37 +196,55 @@ export class SqliteSpool implements Spool {
     this.flush();
     this.#compact();
     this.#db.close();
-    this.#reserve.release();
   }
 
-  /** One transaction, together with what is to be deleted. What frees or needs little room may use the reserve. */
-  #write(mayUseReserve: boolean, action: () => void): void {
-    const acknowledgedId = this.#acknowledgedId;
-    const all = (): void => {
-      if (acknowledgedId > this.#deletedId) this.#sql.remove.run(acknowledgedId);
+  #load(): LoadedSegment | undefined {
+    const after = this.#loaded.at(-1)?.id ?? this.#acknowledgedId;
+    const row = this.#sql.read.get(after);
+    if (row === undefined) return undefined;
+    const schemaVersion = Number(row['schema']);
+    const records = readSegment(row['body'] as Uint8Array).map((record) => ({ ...record, schemaVersion }));
+    const segment = { id: Number(row['id']), records, bytes: Number(row['bytes']), acknowledged: 0 };
+    this.#loaded.push(segment);
+    return segment;
+  }
+
+  /** One transaction, together with what is to be deleted. What needs little room may use the reserve. */
+  #write(action: () => void, mayUseReserve: boolean): void {
+    const facts = (): void => {
       for (const source of this.#forgotten) this.#sql.removeCursor.run(source);
       action();
     };
     try {
-      inTransaction(this.#db, all);
+      inTransaction(this.#db, () => {
+        if (this.#acknowledgedId > this.#deletedId) this.#sql.remove.run(this.#acknowledgedId);
+        facts();
+      });
+      this.#deletedId = this.#acknowledgedId;
     } catch (error) {
       if (!isDiskFull(error)) throw error;
       if (!mayUseReserve) throw diskFull(error);
-      this.#retryWithReserve(all);
+      this.#writeWithReserve(facts);
     }
-    this.#deletedId = acknowledgedId;
     this.#forgotten = [];
   }
 
-  #retryWithReserve(action: () => void): void {
+  #writeWithReserve(action: () => void): void {
     this.#reserve.release();
     try {
+      while (this.#deletedId < this.#acknowledgedId) {
+        const upTo = Math.min(this.#acknowledgedId, this.#firstId() + SEGMENTS_PER_RESCUE - 1);
+        inTransaction(this.#db, () => this.#sql.remove.run(upTo));
+        this.#deletedId = upTo;
+      }
       inTransaction(this.#db, action);
-      // The WAL gives its room back, so that there is some for the next time.
-      this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
     } catch (error) {
       throw isDiskFull(error) ? diskFull(error) : error;
     }
+  }
+
+  #firstId(): number {
+    return Number(this.#sql.read.get(0)?.['id'] ?? this.#acknowledgedId);
   }
 
   #fact(name: string): string | undefined {
@@ -239,41 +256,41 @@ export class SqliteSpool implements Spool {
   #compact(): void {
     if (this.#records > 0) return;
     const pages = this.#db.prepare('PRAGMA page_count').get()?.['page_count'];
-    if (typeof pages === 'number' && pages > COMPACT_PAGES) this.#db.exec('VACUUM');
+    if (typeof pages !== 'number' || pages <= COMPACT_PAGES) return;
+    try {
+      this.#db.exec('VACUUM');
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+    }
   }
 }
 
-const TOTALS = `
-  SELECT count(*) AS records, max(id) AS last_id, sum(CASE WHEN content <= ${IN_PAGE_BYTES} THEN content + ${ROW_BYTES}
-    ELSE ((content + ${SPOOL_PAGE_BYTES - 1}) / ${SPOOL_PAGE_BYTES} + 1) * ${SPOOL_PAGE_BYTES} END) AS bytes
-  FROM (SELECT id, length(key) + ifnull(length(value), 0) + ifnull(length(headers), 0) AS content FROM records)
-`;
-
-const PRUNE_CURSORS = `
-  DELETE FROM cursors WHERE source NOT IN (SELECT source FROM cursors ORDER BY updated_at DESC LIMIT ?)
-`;
-
-function prepare(db: DatabaseSync): Statements {
-  const columns = 'id, kind, schema, key, value, headers, stored_at';
-  const read = db.prepare(`SELECT ${columns} FROM records WHERE id > ? ORDER BY id LIMIT ?`);
-  read.setReturnArrays(true);
-  return {
-    insert: db.prepare(`INSERT INTO records (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?)`),
-    remove: db.prepare('DELETE FROM records WHERE id <= ?'),
-    read,
-    oldest: db.prepare('SELECT stored_at FROM records WHERE id > ? ORDER BY id LIMIT 1'),
-    putFact: db.prepare('INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)'),
-    getFact: db.prepare('SELECT value FROM facts WHERE name = ?'),
-    putCursor: db.prepare('INSERT OR REPLACE INTO cursors (source, value, updated_at) VALUES (?, ?, ?)'),
-    getCursor: db.prepare('SELECT value FROM cursors WHERE source = ?'),
-    removeCursor: db.prepare('DELETE FROM cursors WHERE source = ?'),
-  };
+/** A small segment shares a page with others; of a larger one most takes pages of its own. */
+function bytesOnDisk(bodyBytes: number): number {
+  const row = bodyBytes + 64;
+  return row <= PAGE_BYTES / 4 ? row : (Math.ceil(row / PAGE_BYTES) + 1) * PAGE_BYTES;
 }
 
-function recordOf([id, kind, schemaVersion, key, value, headers, storedAtMs]: Row): SpooledRecord {
-  const name = RECORD_KINDS[kind];
-  if (name === undefined) throw new ProducerError('SPOOL_UNUSABLE', `the spool has a record of kind ${kind}`);
-  return { id, kind: name, schemaVersion, key, value, headers, storedAtMs };
+type Statements = Readonly<Record<keyof typeof STATEMENTS, StatementSync>>;
+
+const STATEMENTS = {
+  insert: 'INSERT INTO segments (id, records, bytes, schema, stored_at, body) VALUES (?, ?, ?, ?, ?, ?)',
+  remove: 'DELETE FROM segments WHERE id <= ?',
+  read: 'SELECT id, bytes, schema, body FROM segments WHERE id > ? ORDER BY id LIMIT 1',
+  oldest: 'SELECT stored_at FROM segments WHERE id > ? ORDER BY id LIMIT 1',
+  totals: 'SELECT sum(records) AS records, sum(bytes) AS bytes, max(id) AS last_id FROM segments',
+  putFact: 'INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)',
+  getFact: 'SELECT value FROM facts WHERE name = ?',
+  putCursor: 'INSERT OR REPLACE INTO cursors (source, value, updated_at) VALUES (?, ?, ?)',
+  getCursor: 'SELECT value FROM cursors WHERE source = ?',
+  removeCursor: 'DELETE FROM cursors WHERE source = ?',
+  pruneCursors:
+    'DELETE FROM cursors WHERE source NOT IN (SELECT source FROM cursors ORDER BY updated_at DESC LIMIT ?)',
+};
+
+function prepare(db: DatabaseSync): Statements {
+  const statements = Object.entries(STATEMENTS).map(([name, sql]) => [name, db.prepare(sql)]);
+  return Object.fromEntries(statements) as Statements;
 }
 
 function diskFull(cause: unknown): ProducerError {

@@ -1,7 +1,7 @@
-// What goes into the spool, and how much room it takes there: the spool's bound is about the disk.
+// What goes into the spool, and how its size is counted before it is there.
 import type { Alert } from '@alert-throttle/alert';
 
-/** `alertsLost` is an alert of our own: it says that there was no room for others. The order is that of the spool's numbers. */
+/** `alertsLost` is an alert of our own: it says that there was no room for others. The order is stored: only append. */
 export const RECORD_KINDS = ['alert', 'tombstone', 'deadLetter', 'alertsLost'] as const;
 export type RecordKind = (typeof RECORD_KINDS)[number];
 
@@ -23,21 +23,10 @@ export interface AlertEncoder {
   release(): void;
 }
 
-/** Size of the pages that the spool's file is made of. */
-export const SPOOL_PAGE_BYTES = 16 * 1024;
+/** What a record needs beside its contents, in the spool or in a request to Kafka: a little more than either does. */
+const OVERHEAD_BYTES = 64;
 
-/** What a row needs beside its contents, with room for the slack of a page. */
-export const ROW_BYTES = 96;
-
-/** A record that is larger than this takes whole pages of its own. */
-export const IN_PAGE_BYTES = SPOOL_PAGE_BYTES / 2;
-
+/** About what a record takes, in the spool and in a request to Kafka. */
 export function recordBytes({ key, value, headers }: Pick<NewRecord, 'key' | 'value' | 'headers'>): number {
-  return contentBytes(key.length + (value?.length ?? 0) + (headers?.length ?? 0));
-}
-
-/** `content`: characters of key and headers, bytes of the value. */
-function contentBytes(content: number): number {
-  if (content <= IN_PAGE_BYTES) return content + ROW_BYTES;
-  return Math.ceil(content / SPOOL_PAGE_BYTES) * SPOOL_PAGE_BYTES + SPOOL_PAGE_BYTES;
+  return key.length + (value?.length ?? 0) + (headers?.length ?? 0) + OVERHEAD_BYTES;
 }

@@ -11,6 +11,6 @@ for (let round = 0; ; round++) {
   const next = first + count;
   spool.append(append(records, next, { cursor: { source: '/writer', value: String(next - 1) } }));
   process.stdout.write(`${next}\n`);
-  if (round % 3 === 0) spool.acknowledge(spool.read({ maxRecords: 60, maxBytes: 1e9 }));
+  if (round % 3 === 0) spool.acknowledge(spool.read({ maxRecords: 60, maxBytes: 1e9 }).length);
   if (round % 7 === 0) spool.flush();
 }

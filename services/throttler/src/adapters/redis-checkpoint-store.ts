@@ -85,7 +85,8 @@ export class RedisCheckpointStore implements CheckpointStore {
     const args = [expect.offset, expect.time, expect.digest, ...lists.map((list) => String(list.length))];
     for (const list of lists) for (const value of list) args.push(value);
     const { hash, set } = this.#keys(partition);
-    return (await this.#redis.eval(UPDATE, 2, hash, set, ...args)) === 1;
+    // In an array: a call with as many arguments as a large partition has windows overflows the stack.
+    return (await this.#redis.call('EVAL', [UPDATE, '2', hash, set, ...args])) === 1;
   }
 
   async replace(
@@ -98,15 +99,17 @@ export class RedisCheckpointStore implements CheckpointStore {
     const build = randomUUID();
     const next = { hash: `${hash}:next:${build}`, set: `${set}:next:${build}` };
     const pipeline = this.#redis.pipeline();
-    const fields = [...change.set, ...Object.entries(head)];
-    for (let i = 0; i < fields.length; i += REPLACE_CHUNK) {
-      pipeline.hset(next.hash, ...fields.slice(i, i + REPLACE_CHUNK).flat());
+    // It expires before it is large: a writer that is killed on the way has not sent the rest.
+    pipeline.hset(next.hash, head).expire(next.hash, BUILD_EXPIRES_SEC);
+    for (let i = 0; i < change.set.length; i += REPLACE_CHUNK) {
+      pipeline.hset(next.hash, ...change.set.slice(i, i + REPLACE_CHUNK).flat());
     }
+    const [first] = change.throttledSet;
+    if (first !== undefined) pipeline.zadd(next.set, first[1], first[0]).expire(next.set, BUILD_EXPIRES_SEC);
     for (let i = 0; i < change.throttledSet.length; i += REPLACE_CHUNK) {
       const members = change.throttledSet.slice(i, i + REPLACE_CHUNK);
       pipeline.zadd(next.set, ...members.flatMap(([member, end]) => [end, member]));
     }
-    pipeline.expire(next.hash, BUILD_EXPIRES_SEC).expire(next.set, BUILD_EXPIRES_SEC);
     await execute(pipeline);
     await this.#redis.eval(SWAP, 4, next.hash, hash, next.set, set);
   }

@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
@@ -73,9 +73,19 @@ export class OwnRedis {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  private async answers(): Promise<boolean> {
-    const answer = await this.command('PING').catch((error: unknown) => String(error));
-    return String(answer).includes('PONG') || String(answer).includes('NOAUTH');
+  /** Also where it asks for a password. */
+  private answers(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const socket = createConnection({ host: '127.0.0.1', port: this.port });
+      const end = (answers: boolean): void => {
+        socket.destroy();
+        resolve(answers);
+      };
+      socket.setTimeout(1000, () => end(false));
+      socket.once('error', () => end(false));
+      socket.once('connect', () => socket.write('PING\r\n'));
+      socket.once('data', (answer) => end(/^(\+PONG|-NOAUTH)/.test(answer.toString('latin1'))));
+    });
   }
 }
 

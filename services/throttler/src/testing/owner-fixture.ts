@@ -1,16 +1,20 @@
 // A partition's owner with everything around it in memory.
 
+import type { Alert } from '@alert-throttle/alert';
 import { createLogger, type Logger } from '@alert-throttle/observability';
-import type { Limits } from '@alert-throttle/throttle';
+import { type Limits, type OffsetMetadata, parseOffsetMetadata } from '@alert-throttle/throttle';
 
 import type { FoldCounts } from '../core/record-folder.ts';
 import type { OwnerDependencies, OwnerObserver } from '../owner-dependencies.ts';
-import { FaultyGate } from './gate.ts';
+import { PartitionOwner } from '../partition-owner.ts';
+import { briefOf } from './folding.ts';
+import { FaultyGate, settled } from './gate.ts';
 import { ManualClock } from './manual-clock.ts';
 import { MemoryCheckpoints, MemoryCheckpointStore } from './memory-checkpoint-store.ts';
 import { MemoryFetches, MemoryLogFacts, MemoryTransactions } from './memory-kafka.ts';
 import { MemoryLog } from './memory-log.ts';
 import { MemorySchemas } from './memory-schemas.ts';
+import { alertRecord, START_MS } from './raw-alerts.ts';
 
 /** What an observer was told, counted by kind and in words. */
 export class Told implements OwnerObserver {
@@ -70,6 +74,9 @@ export function listeningLogger(): { readonly logger: Logger; readonly messages:
 
 export const FIXTURE_LIMITS: Limits = { alertThrottling: true, maxAlertPerSec: 2, throttleSec: 5 };
 
+/** How often the throttler looks at its owners. */
+const TICK_MS = 200;
+
 /** One process: it shares log, checkpoints and clock with others, and nothing else. */
 export class OwnerFixture {
   readonly log: MemoryLog;
@@ -83,6 +90,7 @@ export class OwnerFixture {
   readonly messages: string[];
   limits: Limits = FIXTURE_LIMITS;
   readonly deps: OwnerDependencies;
+  readonly owner: PartitionOwner;
 
   constructor(
     shared: Partial<Pick<OwnerFixture, 'log' | 'checkpoints' | 'clock'>> = {},
@@ -112,5 +120,58 @@ export class OwnerFixture {
       onRefused: (code) => this.refused.push(code),
       ...overrides,
     };
+    this.owner = new PartitionOwner(this.deps);
+  }
+
+  /** Starts the owner and lets it get as far as it can without time passing. */
+  async started(): Promise<this> {
+    this.owner.start();
+    await this.run();
+    return this;
+  }
+
+  /** Hands over all that can be fetched, and lets everything happen that needs no time. */
+  async run(): Promise<void> {
+    do await settled();
+    while (this.fetches.deliver(this.owner));
+  }
+
+  /** Time passes, with the looks that the throttler takes at its owners. */
+  async pass(ms: number): Promise<void> {
+    for (let left = ms; left > 0; left -= TICK_MS) {
+      this.clock.advance(Math.min(left, TICK_MS));
+      void this.owner.tick();
+      await this.run();
+    }
+  }
+
+  /** Appends so many alerts of a container to the log, at the broker's time. */
+  append(alerts: number, fields: Partial<Alert> = {}): void {
+    for (let n = 0; n < alerts; n++) {
+      const Resource = `#${this.log.bounds.end}`;
+      this.log.append(alertRecord(START_MS + this.clock.nowMs(), { Resource, ...fields }));
+    }
+  }
+
+  /** All that was committed, in brief. */
+  get outputs(): string[] {
+    return this.log.outputs.map((output) => briefOf(output, this.schemas));
+  }
+
+  get metadata(): OffsetMetadata {
+    return parseOffsetMetadata(this.log.committed?.metadata ?? '');
+  }
+
+  /** What the stored checkpoint stands for; undefined where there is none. */
+  get stored(): { readonly offset: number; readonly digest: string } | undefined {
+    const fields = this.checkpoints.state(0)?.fields;
+    return fields && { offset: Number(fields.get('@offset')), digest: fields.get('@digest') ?? '' };
+  }
+
+  /** Another process on the same partition. */
+  successor(overrides: Partial<OwnerDependencies> = {}): OwnerFixture {
+    const other = new OwnerFixture(this, overrides);
+    other.limits = this.limits;
+    return other;
   }
 }

@@ -1,12 +1,12 @@
 // Random records of a raw topic for the property tests: floods of few containers, clocks that are ahead, behind
 // and set back, repeats, tombstones, and what is no alert.
 
-import { AlertWriter } from '@alert-throttle/alert';
+import { type Alert, AlertWriter } from '@alert-throttle/alert';
 import type { Limits } from '@alert-throttle/throttle';
 import fc from 'fast-check';
 
 import type { NewRecord } from './memory-log.ts';
-import { alertRecord, auditAlert, tombstone } from './raw-alerts.ts';
+import { auditAlert, encoded, tombstone } from './raw-alerts.ts';
 
 /** The id of a schema that is the newest one, but must be fetched first. */
 export const STRANGE_SCHEMA = 9;
@@ -56,21 +56,29 @@ export function recordSpec(kind: fc.Arbitrary<RecordSpec['kind']> = anyKind): fc
   });
 }
 
-/** `name` tells the record from all others. */
-export function recordOf(spec: RecordSpec, appendMs: number, name: string): NewRecord {
+/** The alert that the spec stands for; `name` tells it from all others. */
+export function alertOf(spec: RecordSpec, appendMs: number, name: string): Alert {
   const { kind, container, skewMicros, policy, sequence } = spec;
-  const identity = { NodeID: 'n1', BootID: 'b1', Sequence: sequence };
-  if (kind === 'tombstone') return tombstone(appendMs, container, identity);
-  const fields = {
-    ...identity,
+  return auditAlert({
+    ...identityOf(sequence),
     ContainerID: container.startsWith('host:') ? '' : container,
     EventTimeMicros: skewMicros === undefined ? 0 : appendMs * 1000 + 999 + skewMicros,
     PolicyName: policy,
     Resource: name,
     Type: kind === 'other' ? 'ContainerLog' : 'MatchedPolicy',
-  };
-  const record = alertRecord(appendMs, fields);
+  });
+}
+
+export function recordOf(spec: RecordSpec, appendMs: number, name: string): NewRecord {
+  const { kind, container, sequence } = spec;
+  if (kind === 'tombstone') return tombstone(appendMs, container, identityOf(sequence));
+  const record = { appendMs, key: Buffer.from(container) };
   if (kind === 'poison') return { ...record, value: Buffer.from(name) };
-  if (kind === 'strange') return { ...record, value: strangeWriter.encode(auditAlert(fields)) };
-  return record;
+  const alert = alertOf(spec, appendMs, name);
+  return { ...record, value: kind === 'strange' ? strangeWriter.encode(alert) : encoded(alert) };
+}
+
+/** All come from one life of one producer. */
+function identityOf(sequence: number): Pick<Alert, 'NodeID' | 'BootID' | 'Sequence'> {
+  return { NodeID: 'n1', BootID: 'b1', Sequence: sequence };
 }

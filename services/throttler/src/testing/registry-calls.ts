@@ -23,9 +23,25 @@ export function wireValue(schemaId: number, avro: Buffer | readonly number[]): B
   return value;
 }
 
-/** The alert as the first released version of the schema has it; its id is known to the registry alone. */
+/** The alert as the first released version of the schema has it. */
 export async function encodedByFirstRelease(alert: Alert): Promise<Buffer> {
+  const { schema, avro } = byFirstRelease(alert);
+  return wireValue(await registerSchema(schema), avro);
+}
+
+/** The alert in a schema that only the registry knows: the first released one with a field more. */
+export async function encodedByStranger(alert: Alert): Promise<Buffer> {
+  const { schema, avro } = byFirstRelease(alert);
+  const fields = [
+    ...schema.fields,
+    { name: uniqueName('Field').replace('-', ''), type: 'string', default: '' },
+  ];
+  const emptyString = Buffer.from([0]);
+  return wireValue(await registerSchema({ ...schema, fields }), Buffer.concat([avro, emptyString]));
+}
+
+function byFirstRelease(alert: Alert): { schema: { readonly fields: readonly unknown[] }; avro: Buffer } {
   const first = releasedSchemas[0];
   if (first === undefined) throw new Error('no schema was released');
-  return wireValue(await registerSchema(first.schema), first.type.toBuffer(alert));
+  return { schema: first.schema as { fields: unknown[] }, avro: first.type.toBuffer(alert) };
 }

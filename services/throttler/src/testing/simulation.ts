@@ -1,0 +1,277 @@
+// A partition, the processes that own it or believe that they do, and all that can go wrong between them; what
+// happens is said by steps, the rest by a seed. See CommitOracle for what must hold.
+
+import { releasedSchemas } from '@alert-throttle/alert';
+import { type Limits, parseMicros, parseWindowField, PartitionFold } from '@alert-throttle/throttle';
+
+import { CommitOracle } from './commit-oracle.ts';
+import { MemoryCheckpoints, type StoredState } from './memory-checkpoint-store.ts';
+import { MemoryLog } from './memory-log.ts';
+import type { Schema } from './memory-schemas.ts';
+import { randomFrom } from './random.ts';
+import { type RecordSpec, recordOf, STRANGE_SCHEMA } from './random-records.ts';
+import { START_MS } from './raw-alerts.ts';
+import { type Outcome, type SharedWorld, SimulatedProcess } from './simulated-process.ts';
+
+export const PROCESSES = 3;
+
+export type Step =
+  | { readonly do: 'append'; readonly records: readonly (RecordSpec & { readonly afterMs: number })[] }
+  /** Offsets that no consumer is shown. */
+  | { readonly do: 'hide' }
+  /** Every process fetches so often, at most so many offsets each time. */
+  | { readonly do: 'fetch'; readonly times: number; readonly max: number }
+  | { readonly do: 'pass'; readonly ms: number }
+  /** The broker's clock is set back. */
+  | { readonly do: 'setBack'; readonly ms: number }
+  /** The settings of one process change, or of all. */
+  | { readonly do: 'limits'; readonly process: number | undefined; readonly limits: Limits }
+  /** The group gives the partition to that process; the others are told now, or sleep and find out later. */
+  | { readonly do: 'assign'; readonly process: number; readonly told: boolean }
+  | { readonly do: 'tellAll' }
+  | { readonly do: 'stop'; readonly process: number }
+  | {
+      readonly do: 'fault';
+      readonly process: number;
+      readonly after: number;
+      readonly outcome: Outcome | 'stalls';
+    }
+  | { readonly do: 'wake' }
+  | { readonly do: 'redis'; readonly what: 'lost' | 'away' | 'back' }
+  | { readonly do: 'redisRollBack'; readonly writes: number };
+
+export class Simulation implements SharedWorld {
+  readonly log = new MemoryLog();
+  readonly checkpoints = new MemoryCheckpoints();
+  readonly registry = new Map<number, Schema>();
+  readonly oracle = new CommitOracle();
+  readonly #random: () => number;
+  /** By place; a process that was told to go, or crashed, leaves its place to a new one. */
+  readonly #places: (SimulatedProcess | undefined)[] = Array.from({ length: PROCESSES }, () => undefined);
+  #alive: SimulatedProcess[] = [];
+  readonly #everyone: SimulatedProcess[] = [];
+  readonly #limits: Limits[];
+  #assigned: SimulatedProcess | undefined;
+  #nowMs = 0;
+  #brokerMs = START_MS;
+
+  constructor(seed: number, limits: Limits) {
+    this.#random = randomFrom(seed);
+    this.#limits = Array.from({ length: PROCESSES }, () => limits);
+    const newest = releasedSchemas.at(-1);
+    if (newest !== undefined) this.registry.set(STRANGE_SCHEMA, newest.type);
+    this.log.onCommit = (commit) => this.oracle.check(commit);
+    this.checkpoints.onWrite = (state) => this.#checkStored(state);
+  }
+
+  nowMs(): number {
+    return this.#nowMs;
+  }
+
+  async play(steps: readonly Step[]): Promise<void> {
+    for (const step of steps) {
+      await this.#take(step);
+      await this.#run();
+    }
+  }
+
+  /** Everything that ails is healed; then all must come to an end. What did not hold, in words. */
+  async conclude(): Promise<string[]> {
+    this.checkpoints.away = false;
+    for (const process of this.#alive) {
+      process.fault = undefined;
+      process.gate.wake();
+    }
+    await this.#run();
+    if (this.#assigned === undefined) this.#assign(0);
+    this.#tellAll();
+    for (let round = 0; round < 60 && !this.#atEnd; round++) {
+      await this.#fetchAll(1000, 20);
+      await this.#pass(500);
+    }
+    for (let round = 0; round < 6; round++) await this.#pass(2000);
+    return this.problems();
+  }
+
+  problems(): string[] {
+    const problems = [...this.log.violations, ...this.oracle.problems];
+    for (const { told, refused } of this.#everyone) {
+      if (refused) problems.push('a claim was refused');
+      if (told.events.includes('digest mismatch')) problems.push('a rebuilt state did not fit its digest');
+    }
+    if (!this.#atEnd) {
+      const { phase, position } = this.#assigned?.owner.status() ?? {};
+      problems.push(`it came to no end: ${phase ?? 'nobody'} at ${position ?? -1} of ${this.log.bounds.end}`);
+      return problems;
+    }
+    const stored = this.checkpoints.state(0)?.fields;
+    if (stored?.get('@offset') !== String(this.log.bounds.end)) problems.push('the checkpoint stayed behind');
+    if (stored?.get('@digest') !== this.oracle.fold.digest())
+      problems.push('the checkpoint is another state');
+    const { passed, dropped, repeats, records } = this.oracle;
+    const decided = records.filter(({ spec }) => spec.kind !== 'poison').length;
+    if (passed + dropped + repeats !== decided) problems.push('alerts are missing');
+    return problems;
+  }
+
+  get #atEnd(): boolean {
+    const caughtUp = this.log.committed?.offset === this.log.bounds.end;
+    return caughtUp && this.oracle.fold.openCount === 0 && this.#assigned?.owner.status().phase === 'live';
+  }
+
+  async #take(step: Step): Promise<void> {
+    switch (step.do) {
+      case 'append':
+        for (const { afterMs, ...spec } of step.records) this.#append(spec, afterMs);
+        return;
+      case 'hide':
+        this.log.appendHidden();
+        return;
+      case 'fetch':
+        return this.#fetchAll(step.max, step.times);
+      case 'pass':
+        return this.#pass(step.ms);
+      case 'setBack':
+        this.#brokerMs -= step.ms;
+        return;
+      case 'limits':
+        this.#changeLimits(step.process, step.limits);
+        return;
+      case 'assign':
+        this.#assign(step.process);
+        if (step.told) this.#tellAll();
+        return;
+      case 'tellAll':
+        this.#tellAll();
+        return;
+      case 'stop':
+        this.#stop(step.process);
+        return;
+      case 'fault':
+        this.#setFault(step);
+        return;
+      case 'wake':
+        for (const { gate } of this.#alive) gate.wake();
+        return;
+      case 'redis':
+        if (step.what === 'lost') this.checkpoints.lose();
+        else this.checkpoints.away = step.what === 'away';
+        return;
+      case 'redisRollBack':
+        this.checkpoints.rollBack(step.writes);
+        return;
+      default:
+        step satisfies never;
+    }
+  }
+
+  /** Lets the awaits go on, in an order of the seed's, until all wait for something to happen. */
+  async #run(): Promise<void> {
+    for (;;) {
+      await new Promise((resolve) => setImmediate(resolve));
+      this.#alive = this.#alive.filter(({ gate }) => !gate.dead);
+      if (this.#assigned?.gate.dead === true) this.#assigned = undefined;
+      this.#assigned?.gate.signOfLife();
+      const waiting = this.#alive.filter(({ gate }) => gate.waiting > 0);
+      if (waiting.length === 0) return;
+      const chosen = waiting.filter(() => this.#random() < 0.6);
+      for (const process of chosen.length > 0 ? chosen : waiting) process.step();
+    }
+  }
+
+  async #fetchAll(max: number, times: number): Promise<void> {
+    for (let time = 0; time < times; time++) {
+      let delivered = false;
+      for (const { fetches, owner } of this.#alive) delivered = fetches.deliver(owner, max) || delivered;
+      if (!delivered) return;
+      await this.#run();
+    }
+  }
+
+  async #pass(ms: number): Promise<void> {
+    this.#nowMs += ms;
+    this.#brokerMs += ms;
+    for (const { owner } of this.#alive) void owner.tick();
+    await this.#run();
+  }
+
+  #append(spec: RecordSpec, afterMs: number): void {
+    this.#nowMs += afterMs;
+    this.#brokerMs += afterMs;
+    const name = `#${this.log.bounds.end}`;
+    const record = this.log.append(recordOf(spec, this.#brokerMs, name));
+    this.oracle.records.push({ ...record, spec, name });
+  }
+
+  #changeLimits(place: number | undefined, limits: Limits): void {
+    for (let at = 0; at < PROCESSES; at++) {
+      if (place !== undefined && place !== at) continue;
+      this.#limits[at] = limits;
+      const process = this.#places[at];
+      if (process === undefined) continue;
+      process.limits = limits;
+      void process.owner.applyLimits();
+    }
+  }
+
+  #assign(place: number): void {
+    const known = this.#places[place];
+    const alive = known !== undefined && this.#alive.includes(known);
+    const limits = this.#limits[place];
+    if (limits === undefined) return;
+    const process = alive ? known : new SimulatedProcess(this, limits);
+    this.#places[place] = process;
+    this.#assigned = process;
+    if (alive) {
+      process.owner.refetch();
+      return;
+    }
+    this.#alive.push(process);
+    this.#everyone.push(process);
+    process.owner.start();
+  }
+
+  /** Who does not have the partition learns of it. */
+  #tellAll(): void {
+    for (const [place, process] of this.#places.entries()) {
+      if (process === undefined || process === this.#assigned) continue;
+      this.#places[place] = undefined;
+      process.fetches.pause();
+      void process.owner.drop();
+    }
+  }
+
+  /** It stays alive until it has finished what it does at a stop. */
+  #stop(place: number): void {
+    const process = this.#places[place];
+    if (process === undefined) return;
+    this.#places[place] = undefined;
+    if (this.#assigned === process) this.#assigned = undefined;
+    process.fetches.pause();
+    void process.owner.stop();
+  }
+
+  #setFault({ process: place, after, outcome }: Extract<Step, { do: 'fault' }>): void {
+    const process = this.#places[place];
+    if (process === undefined) return;
+    process.fault = { after, outcome };
+  }
+
+  /** What is stored is a committed state, whole, with its list of throttled containers. */
+  #checkStored({ fields, throttled }: StoredState): void {
+    const { problems, states } = this.oracle;
+    const state = `${fields.get('@offset') ?? ''} ${fields.get('@digest') ?? ''}`;
+    if (!states.has(state)) problems.push(`stored was a state that was never committed: ${state}`);
+    const fold = PartitionFold.restore(fields, parseMicros(fields.get('@time') ?? '') ?? 0);
+    if (fold.digest() !== fields.get('@digest')) problems.push('stored was another state than it says');
+    const open = new Map<string, number>();
+    for (const [field, value] of fields) {
+      const window = parseWindowField(field, value);
+      if (!window?.interval || window.interval.dropped === 0) continue;
+      open.set(window.containerKey, window.interval.throttledUntilMicros / 1_000_000);
+    }
+    const listed =
+      [...throttled].every(([key, end]) => open.get(key) === end) && open.size === throttled.size;
+    if (!listed) problems.push('the list of throttled containers is another one than the windows say');
+  }
+}

@@ -7,7 +7,7 @@ import { createKafka } from '@alert-throttle/kafka';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { StackEnv } from './env-file.ts';
 import { COMPONENTS, layoutOf } from './layout.ts';
-import { identify, isAlive, readPidFile, type ProcessId } from './process-id.ts';
+import { identify, isAlive, readPidFile, writePidFile, type ProcessId } from './process-id.ts';
 import { DEFAULT_STACK_DIR } from './stack-dir.ts';
 import { stackDown, stackEnv, stackUp } from './stack.ts';
 import { stackStatus } from './status.ts';
@@ -91,7 +91,18 @@ const fields = (...names: string[]): string =>
     fields: names.map((name) => ({ name, type: 'string', default: '' })),
   });
 
-afterAll(() => stackDown({ dir, wipe: true }));
+/** Says to later runs whose folder this is, should this one be killed. */
+const owner = `${dir}.owner`;
+
+beforeAll(() => {
+  const self = identify(process.pid);
+  if (self) writePidFile(owner, self);
+});
+
+afterAll(async () => {
+  await stackDown({ dir, wipe: true });
+  rmSync(owner, { force: true });
+});
 
 describe('a stack', () => {
   let env: StackEnv;
@@ -119,6 +130,7 @@ describe('a stack', () => {
   });
 
   it('has a registry that holds a subject to its compatibility', async () => {
+    expect(await registry(env, 'GET', '/config/kept-value')).toMatchObject({ error_code: 40401 });
     await registry(env, 'PUT', '/config/kept-value', { compatibility: 'FULL_TRANSITIVE' });
     const first = await registry(env, 'POST', '/subjects/kept-value/versions', { schema: fields('a') });
     expect(first).toEqual({ id: expect.any(Number) as number });

@@ -27,7 +27,7 @@ const FIRST_BACKOFF_MS = 200;
 const MAX_BACKOFF_MS = 5_000;
 
 /** While nothing goes through, the log says so every so often. */
-const TROUBLE_LOG_MS = 10_000;
+const TROUBLE_LOG_MS = 5_000;
 
 interface Trouble {
   readonly sinceMs: number;

@@ -108,28 +108,27 @@ export class Pipeline {
     return delivering;
   }
 
+  /** Says now and then how far it is, as long as anything changes. */
   async #reportProgress(until: AbortSignal): Promise<void> {
-    const { clock, logger, source, spool } = this.#options;
+    const { clock, logger } = this.#options;
+    let last = '';
     for (;;) {
       await clock.sleep(PROGRESS_MS, until);
       if (until.aborted) return;
-      const { records, bytes } = spool.usage();
-      const { offset, line } = this.#intake.position;
-      const percent = source.totalBytes ? Math.floor((100 * offset) / source.totalBytes) : undefined;
+      const message = this.#progress();
       const forMs = clock.nowMs() - this.#startedAtMs;
-      const how = percent === undefined ? '' : ` (${percent} %)`;
-      logger.info(
-        {
-          line,
-          offset,
-          percent,
-          forMs,
-          produced: this.#delivery.produced.alert,
-          spoolRecords: records,
-          spoolBytes: bytes,
-        },
-        `line ${line}${how} of ${source.name}, ${this.#delivery.produced.alert} alerts produced, ${records} records in the spool`,
-      );
+      if (message !== last) logger.info({ forMs, ...this.#intake.position }, message);
+      last = message;
     }
+  }
+
+  #progress(): string {
+    const { source, spool } = this.#options;
+    const { offset, line } = this.#intake.position;
+    const percent =
+      source.totalBytes === undefined ? '' : ` (${Math.floor((100 * offset) / source.totalBytes)} %)`;
+    const { alert } = this.#delivery.produced;
+    const { records } = spool.usage();
+    return `line ${line}${percent} of ${source.name}, ${alert} alerts produced, ${records} records in the spool`;
   }
 }

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { partitionFor } from '@alert-throttle/kafka';
 import { createTestTopics, waitFor } from '@alert-throttle/test-kit';
@@ -150,6 +150,26 @@ describe('the producer', () => {
       'HTTP_PORT',
     ])
       expect(service.stdout).toContain(name);
+  });
+});
+
+describe('a settings file', () => {
+  it('is followed: a valid change applies, an invalid one is refused by name', async () => {
+    const here = await place();
+    const settings = join(here.folder, 'settings.yaml');
+    const pipe = join(here.folder, 'pipe');
+    expect(spawnSync('mkfifo', [pipe]).status).toBe(0);
+    writeFileSync(settings, 'spoolMaxBytes: 2000000\nmaxAlertPerSec: 5\n');
+    const service = startProducer(here, pipe, { args: ['--config', settings] });
+    const writer = createWriteStream(pipe);
+    await service.printed('producing');
+    writeFileSync(settings, 'spoolMaxBytes: 3000000\nspoolFull: wait\n');
+    await service.printed('settings applied: spoolMaxBytes');
+    await service.printed('only after a restart: spoolFull');
+    writeFileSync(settings, 'spoolMaxBytes: none\n');
+    await service.printed(/spoolMaxBytes.*the last good settings stay/);
+    writer.end();
+    expect((await service.exit()).code).toBe(0);
   });
 });
 

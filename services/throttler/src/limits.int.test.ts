@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { identityOf } from './testing/oracle.ts';
 import { Scenario } from './testing/scenario.ts';
-import type { ThrottlerRun } from './testing/throttler-run.ts';
+import { ThrottlerRun } from './testing/throttler-run.ts';
 
 describe('given a settings file that changes', () => {
   const folder = mkdtempSync(join(tmpdir(), 'alert-throttle-limits-'));
@@ -157,8 +157,7 @@ describe('given a settings file that changes', () => {
     await scenario.agrees({ changes, endMicros: () => 0 });
     await scenario.checkpointsAgree({ changes });
     await run.kill();
-    await scenario.deleteCheckpoint(0);
-    await scenario.deleteCheckpoint(1);
+    await scenario.deleteCheckpoints();
     run = scenario.start({
       CONFIG_FILE: file,
       ALERT_THROTTLING: undefined,
@@ -171,6 +170,27 @@ describe('given a settings file that changes', () => {
     expect(await run.metric('digest_mismatches_total')).toBe(0);
     await flood(flooding, 3);
     await scenario.agrees({ changes, endMicros: () => 0 });
+  });
+});
+
+describe('given settings that are wrong from the start', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'alert-throttle-limits-'));
+  const file = join(folder, 'throttler.yaml');
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  test.each([
+    ['a file that is not YAML', 'maxAlertPerSec: [1\n', {}, 'throttler.yaml'],
+    ['an unknown key', 'maxAlertsPerSecond: 1\n', {}, 'maxAlertsPerSecond'],
+    ['maxAlertPerSec: 0', 'maxAlertPerSec: 0\n', {}, 'maxAlertPerSec'],
+    ['throttleSec: -1', 'throttleSec: -1\n', {}, 'throttleSec'],
+    ['MAX_ALERT_PER_SEC=0', '', { MAX_ALERT_PER_SEC: '0' }, 'MAX_ALERT_PER_SEC'],
+  ])('with %s, then it ends with 78 and names what is wrong', async (_, text, env, name) => {
+    writeFileSync(file, text);
+    const run = new ThrottlerRun({ CONFIG_FILE: file, ...env });
+    expect((await run.service.exit()).code).toBe(78);
+    expect(run.service.stderr).toContain(name);
+    // Nothing was begun.
+    expect(run.log).toEqual([]);
   });
 });
 

@@ -10,7 +10,7 @@ describe('given an interval that is open when the throttler is killed', () => {
   let scenario: Scenario;
 
   beforeAll(async () => {
-    scenario = await Scenario.create({ partitions: 2, limits: { throttleSec: 8 } });
+    scenario = await Scenario.create({ partitions: 2, limits: { throttleSec: 10 } });
   });
   afterAll(() => scenario.close());
 

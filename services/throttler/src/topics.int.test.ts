@@ -106,7 +106,7 @@ describe('given records that were deleted before they were decided', () => {
     await feed.send(both(5));
     await scenario.drained();
     expect(await first.stop()).toBe(0);
-    await scenario.deleteCheckpoint(1);
+    await scenario.deleteCheckpoints([1]);
 
     const committed = await scenario.committed();
     await feed.send(both(LOST));

@@ -6,7 +6,13 @@
 // discarded: it would give the sequence numbers of the failed batch to other records, and the broker would take those
 // for repeats and drop them.
 import { RegistryUnavailableError } from '@alert-throttle/alert';
-import { checkTopics, partitionFor, type AlertKafka, type TopicNames } from '@alert-throttle/kafka';
+import {
+  checkTopics,
+  partitionFor,
+  type AlertKafka,
+  type TopicNames,
+  type TopicProblem,
+} from '@alert-throttle/kafka';
 import type { IHeaders, Message, Producer, TopicMessages } from 'kafkajs';
 import { recordBytes } from '../core/record.ts';
 import { ProducerError, reasonOf } from '../errors.ts';
@@ -19,6 +25,8 @@ const MAX_MESSAGES = 500;
 
 /** Kafka's default for a batch is 1 MiB, and kafkajs makes one batch per partition and send. */
 const MAX_PARTITION_BYTES = 900 * 1024;
+/** Where the broker takes less, it is tried with less, down to single records. */
+const MIN_PARTITION_BYTES = 1024;
 const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
 
 /** kafkajs gets the sequence wrong where it wraps at 2^31. */
@@ -67,6 +75,8 @@ export class KafkaSink implements AlertSink {
   #connection: Connection | undefined;
   #partitions: PartitionCounts = { raw: 1, deadLetter: 1, atMs: 0 };
   #partitionOfKey = new Map<string, number>();
+  #maxPartitionBytes = MAX_PARTITION_BYTES;
+  readonly #warned = new Set<string>();
 
   constructor(options: KafkaSinkOptions) {
     this.#options = options;
@@ -108,7 +118,7 @@ export class KafkaSink implements AlertSink {
       count.bytes += bytes;
       total += bytes;
       const isFull =
-        count.messages > MAX_MESSAGES || count.bytes > MAX_PARTITION_BYTES || total > MAX_REQUEST_BYTES;
+        count.messages > MAX_MESSAGES || count.bytes > this.#maxPartitionBytes || total > MAX_REQUEST_BYTES;
       if (isFull && index > 0) return index;
     }
     return records.length;
@@ -126,6 +136,8 @@ export class KafkaSink implements AlertSink {
       );
     } catch (error) {
       await this.disconnect();
+      if (typeOf(error) === 'MESSAGE_TOO_LARGE')
+        this.#maxPartitionBytes = Math.max(MIN_PARTITION_BYTES, this.#maxPartitionBytes / 2);
       throw this.#explain(error, 'cannot send to');
     }
   }
@@ -196,35 +208,48 @@ export class KafkaSink implements AlertSink {
 
   /** The throttled topic is none of our business, but somebody will want to know. */
   async #requireTopics(kafka: AlertKafka): Promise<void> {
-    const { topics, warn } = this.#options;
-    const problems = await checkTopics(kafka, topics);
-    for (const { topic, problem, fix } of problems) {
-      if (topic === topics.throttled) {
-        warn({ topic, fix }, `topic ${topic} ${problem}; to set it right: ${fix}`);
-        continue;
-      }
-      throw new ProducerError('TOPIC_UNUSABLE', `topic ${topic} ${problem}; to set it right: ${fix}`);
+    const { topics } = this.#options;
+    for (const { topic, problem, fix } of await this.#checkTopics(kafka)) {
+      const message = `topic ${topic} ${problem}; to set it right: ${fix}`;
+      if (topic !== topics.throttled) throw new ProducerError('TOPIC_UNUSABLE', message);
+      this.#warnOnce({ topic, fix }, message);
+    }
+  }
+
+  /** To produce, nobody needs the right to read the configuration of topics. */
+  async #checkTopics(kafka: AlertKafka): Promise<readonly TopicProblem[]> {
+    try {
+      return await checkTopics(kafka, this.#options.topics);
+    } catch (error) {
+      if (!typeOf(error).endsWith('_AUTHORIZATION_FAILED')) throw error;
+      this.#warnOnce({}, `no right to look at the configuration of the topics: ${reasonOf(error)}`);
+      return [];
     }
   }
 
   async #fetchPartitions(kafka: AlertKafka): Promise<void> {
-    const { topics: names, clock, warn } = this.#options;
+    const { topics: names, clock } = this.#options;
     const admin = kafka.admin();
     await admin.connect();
     try {
       const { topics } = await admin.fetchTopicMetadata({ topics: [names.raw, names.deadLetter] });
-      const countOf = (name: string): number =>
-        topics.find((topic) => topic.name === name)?.partitions.length ?? 0;
+      const countOf = (name: string): number => {
+        const count = topics.find((topic) => topic.name === name)?.partitions.length ?? 0;
+        if (count === 0) throw new ProducerError('TOPIC_UNUSABLE', `topic ${name} has no partitions`);
+        return count;
+      };
       const next = { raw: countOf(names.raw), deadLetter: countOf(names.deadLetter), atMs: clock.nowMs() };
-      if (next.raw !== this.#partitions.raw) {
-        if (this.#partitions.atMs > 0)
-          warn({ before: this.#partitions.raw, now: next.raw }, `topic ${names.raw} has more partitions now`);
-        this.#partitionOfKey.clear();
-      }
+      if (next.raw !== this.#partitions.raw) this.#partitionOfKey.clear();
       this.#partitions = next;
     } finally {
       await admin.disconnect();
     }
+  }
+
+  #warnOnce(fields: object, message: string): void {
+    if (this.#warned.has(message)) return;
+    this.#warned.add(message);
+    this.#options.warn(fields, message);
   }
 
   #explain(error: unknown, what: string): Error {
@@ -238,6 +263,12 @@ export class KafkaSink implements AlertSink {
     const done = producer.disconnect().catch(() => undefined);
     await within(DISCONNECT_TIMEOUT_MS, done, () => undefined);
   }
+}
+
+/** The name that Kafka has for an error, or ''. kafkajs wraps it where it gave up. */
+function typeOf(error: unknown): string {
+  if (!(error instanceof Error)) return '';
+  return 'type' in error ? String(error.type) : typeOf(error.cause);
 }
 
 /** The promise's outcome, or what `late` makes after so many milliseconds: an Error is thrown. */

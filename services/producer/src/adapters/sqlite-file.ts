@@ -6,8 +6,8 @@
 //
 // A rollback journal, not WAL: on a full disk a WAL cannot be written, and it can be emptied only into a database that
 // may have to grow for that, so that nothing could even be deleted any more. A journal takes only the few pages that a
-// transaction changes, and PERSIST keeps that room. It is no slower here: a transaction holds up to two thousand alerts
-// in one piece, which a WAL would write twice.
+// transaction changes, and PERSIST keeps that room. It costs about the same: a transaction holds up to two thousand
+// alerts in one piece, which a WAL would write twice.
 //
 // One process at a time: locking_mode=EXCLUSIVE keeps SQLite's own lock for as long as the file is open, and the
 // kernel drops it when the process dies, however it dies.

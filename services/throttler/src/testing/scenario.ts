@@ -235,9 +235,13 @@ export class Scenario {
     });
   }
 
-  async deleteCheckpoint(partition: number): Promise<void> {
+  /** Of all partitions, or of those given. */
+  async deleteCheckpoints(partitions = Array.from({ length: this.partitions }, (_, i) => i)): Promise<void> {
     const { raw } = this.topics;
-    const keys = [checkpointKey(this.group, raw, partition), throttledKey(this.group, raw, partition)];
+    const keys = partitions.flatMap((partition) => [
+      checkpointKey(this.group, raw, partition),
+      throttledKey(this.group, raw, partition),
+    ]);
     await this.#withRedis((redis) => redis.del(...keys));
   }
 
@@ -293,14 +297,23 @@ export class Scenario {
     }
   }
 
-  /** Deletes its topics. */
+  /** Deletes its topics and what belongs to them, so that tests do not fill servers that live on. */
   async close(): Promise<void> {
     await this.feed.close();
-    const topics = [this, ...this.#derived].flatMap(({ topics: names }) => Object.values(names) as string[]);
-    const present = new Set(await this.admin.listTopics());
-    const mine = [...new Set(topics)].filter((topic) => present.has(topic));
-    await this.admin.deleteTopics({ topics: mine });
+    const all = [this, ...this.#derived];
+    const topics = new Set(
+      all.flatMap(({ topics: { raw, throttled, deadLetter } }) => [raw, throttled, deadLetter]),
+    );
+    const present = await this.admin.listTopics();
+    await this.admin.deleteTopics({ topics: present.filter((topic) => topics.has(topic)) });
     await this.admin.disconnect();
+    for (const topic of topics) {
+      await fetch(`${testStack().SCHEMA_REGISTRY_URL}/subjects/${topic}-value`, { method: 'DELETE' });
+    }
+    for (const scenario of all) {
+      // A Redis of a test's own may be gone.
+      if (scenario.redisUrl === testStack().REDIS_URL) await scenario.deleteCheckpoints();
+    }
   }
 }
 

@@ -3,6 +3,8 @@ import type { ConfigProblem } from './errors.ts';
 import { defineSettings } from './settings.ts';
 import { addresses, bool, integer, oneOf, pattern, text, topicName, url } from './types.ts';
 
+const MIB = 1024 * 1024;
+
 export const limitsSettings = defineSettings({
   alertThrottling: {
     type: bool(),
@@ -109,6 +111,64 @@ export const startSettings = defineSettings({
   },
 });
 
+/** Where the producer gets its alerts from. */
+export const sourceSettings = defineSettings({
+  source: {
+    type: oneOf('jsonl'),
+    default: 'jsonl',
+    description: 'Where alerts come from: jsonl, one KubeArmor alert as JSON per line.',
+  },
+  file: {
+    type: text('a path, or - for standard input'),
+    description: 'For jsonl: the file, or - for standard input.',
+  },
+  nodeId: {
+    type: pattern(/^[^\s/]{1,200}$/, 'a name without spaces and slashes, at most 200 characters'),
+    description: 'NodeID for alerts that have none. Not set: /etc/machine-id, else the host name.',
+  },
+  maxLineBytes: {
+    type: integer(1024, 64 * MIB),
+    default: MIB,
+    unit: 'bytes',
+    description: 'A longer line becomes a dead letter.',
+  },
+});
+
+/** What the producer keeps on the disk until Kafka has it. */
+export const spoolSettings = defineSettings({
+  spoolDir: {
+    type: text('a path'),
+    default: '.alert-throttle/spool',
+    description: 'Folder for what Kafka does not have yet, one per producer.',
+  },
+  spoolMaxBytes: {
+    type: integer(MIB, 1024 * 1024 * MIB),
+    default: 256 * MIB,
+    unit: 'bytes',
+    live: true,
+    description: 'How large the spool may grow, at least 1 MiB.',
+  },
+  spoolFull: {
+    type: oneOf('auto', 'wait', 'drop'),
+    default: 'auto',
+    description:
+      'When the spool is full: wait (stop reading), drop (lose alerts, count and announce them) or auto: a file ' +
+      'waits; standard input waits while the broker acknowledges, then drops.',
+  },
+  spoolFullWaitSec: {
+    type: integer(0, 86_400),
+    default: 10,
+    unit: 'seconds',
+    description: 'For SPOOL_FULL=auto: without an acknowledgement for so long, standard input drops.',
+  },
+  commitMs: {
+    type: integer(1, 10_000),
+    default: 50,
+    unit: 'milliseconds',
+    description: 'An alert is on the disk after so long at the latest.',
+  },
+});
+
 /** Health, readiness and metrics. `httpPort` not set means: the usual port of the service, or a free one. */
 export const httpSettings = defineSettings({
   httpHost: {
@@ -119,7 +179,8 @@ export const httpSettings = defineSettings({
   httpPort: {
     type: integer(0, 65_535),
     description:
-      'Port for health and metrics. Not set: the usual one, or a free one if that is taken. 0: a free one.',
+      'Port for health and metrics. Not set: 9464 (throttler) or 9465 (producer), or a free one if that is taken. ' +
+      '0: a free one.',
   },
 });
 
@@ -142,6 +203,8 @@ export const sharedSettings = {
   ...topicCreationSettings,
   ...groupSettings,
   ...startSettings,
+  ...sourceSettings,
+  ...spoolSettings,
   ...httpSettings,
   ...logSettings,
 };

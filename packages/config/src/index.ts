@@ -9,6 +9,8 @@ export {
   redisSettings,
   registrySettings,
   sharedSettings,
+  sourceSettings,
+  spoolSettings,
   startSettings,
   topicCreationSettings,
   topicSettings,

@@ -1,6 +1,6 @@
 // Spool to broker: the oldest records first, one send at a time, each until the broker has it.
 import { RECORD_KINDS, type RecordKind } from './core/record.ts';
-import { reasonOf } from './errors.ts';
+import { ProducerError, reasonOf } from './errors.ts';
 import type { AlertSink, Clock, Logger, ReadLimits, Spool, SpooledRecord } from './ports.ts';
 import type { Observer } from './totals.ts';
 import type { Wakeup } from './wakeup.ts';
@@ -28,6 +28,9 @@ const MAX_BACKOFF_MS = 5_000;
 
 /** While nothing goes through, the log says so every so often. */
 const TROUBLE_LOG_MS = 5_000;
+
+/** Without an answer for so long, the log says so. */
+const SILENT_MS = 5_000;
 
 interface Trouble {
   readonly sinceMs: number;
@@ -113,6 +116,8 @@ export class Delivery {
 
   /** Whether it worked. After a failure that may pass, it waits a moment, longer each time; other failures are thrown. */
   async #tryOnce(action: () => Promise<void>, stop: AbortSignal): Promise<boolean> {
+    const answered = new AbortController();
+    void this.#sayWhileSilent(answered.signal);
     try {
       if (!(await beforeAbort(action(), stop))) return false;
     } catch (error) {
@@ -124,10 +129,25 @@ export class Delivery {
       const backoffMs = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.min(attempts - 1, 10));
       await this.#options.clock.sleep(backoffMs, stop);
       return false;
+    } finally {
+      answered.abort('answered');
     }
     this.#connected = true;
     this.#noteSuccess();
     return true;
+  }
+
+  /** A broker that accepts connections and then says nothing is trouble long before any timeout. */
+  async #sayWhileSilent(answered: AbortSignal): Promise<void> {
+    const { clock, sink } = this.#options;
+    for (let seconds = SILENT_MS / 1000; ; seconds += SILENT_MS / 1000) {
+      await clock.sleep(SILENT_MS, answered);
+      if (answered.aborted) return;
+      this.#connected = false;
+      this.#noteTrouble(
+        new ProducerError('SEND_TIMEOUT', `${sink.target} has not answered for ${seconds} s`),
+      );
+    }
   }
 
   #noteTrouble(error: unknown): void {

@@ -1,6 +1,7 @@
 // The producer as a process: arguments, signals, exit status. The only reader of process.* in this service.
 import { parseArgs } from 'node:util';
 import { ConfigError, configFile, EXIT_CONFIG, settingsHelp } from '@alert-throttle/config';
+import { stopSignal } from '@alert-throttle/lifecycle';
 import { createLogger } from '@alert-throttle/observability';
 import { producerSettings } from './config.ts';
 import { ProducerError } from './errors.ts';
@@ -20,10 +21,11 @@ says that a container is gone.
   --help           this text
 
 SIGTERM or SIGINT: stops reading, stores what was read, sends for a few seconds more. A second one ends at once.
-Exit status: 0 done, 1 failed, ${EXIT_CONFIG} wrong settings.
+Exit status: 0 done, 1 failed, ${EXIT_CONFIG} wrong settings, 130 ended by a second signal.
 `;
 
 const EXIT_FAILED = 1;
+const EXIT_SIGNALLED = 130;
 
 function fail(message: string, exitCode: number): never {
   process.stderr.write(`${message}\n`);
@@ -58,13 +60,7 @@ if (args.help === true) {
   process.exit(0);
 }
 
-const stop = new AbortController();
-for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  process.on(signal, () => {
-    if (stop.signal.aborted) process.exit(EXIT_FAILED);
-    stop.abort();
-  });
-}
+const stop = stopSignal(process, { again: () => process.exit(EXIT_SIGNALLED) });
 
 try {
   const totals = await runProducer({
@@ -78,7 +74,7 @@ try {
     // npm runs scripts in the folder of package.json; the user meant the one where npm was called.
     cwd: (process.env['npm_lifecycle_event'] === 'producer' && process.env['INIT_CWD']) || process.cwd(),
     stdin: process.stdin,
-    stop: stop.signal,
+    stop,
     makeLogger: ({ logLevel: level, logFormat: format }) =>
       createLogger({ service: 'producer', level, format }),
   });

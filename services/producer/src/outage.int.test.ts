@@ -80,6 +80,23 @@ describe('a broker that refuses', () => {
     expect(await numbersIn(here.topics)).toEqual(numbers(1, 50));
   });
 
+  it('costs nothing when a second signal ends it at once', async () => {
+    const here = await place();
+    const file = writeLines(here.folder, alerts(1, 50));
+    const service = startProducer(here, file, {
+      env: { KAFKA_BROKERS: '127.0.0.1:1', SHUTDOWN_TIMEOUT_SEC: '300' },
+    });
+    await service.printed('ECONNREFUSED');
+    service.kill('SIGTERM');
+    await service.printed('stopping');
+    // What comes within a moment is the same Ctrl-C, passed on by npm.
+    await new Promise((resume) => setTimeout(resume, 400));
+    service.kill('SIGTERM');
+    expect(await service.exit()).toEqual({ code: 130, signal: null });
+    expect(await runProducer(here, file)).toMatchObject({ alertsProduced: 50, recordsFromEarlierRun: 50 });
+    expect(await numbersIn(here.topics)).toEqual(numbers(1, 50));
+  });
+
   it('loses no more of a full spool than it says, and says it in the stream', async () => {
     const here = await place();
     const pipe = join(here.folder, 'pipe');

@@ -3,6 +3,7 @@ import { MemorySink } from './adapters/memory-sink.ts';
 import { SPOOL_FULL_POLICIES } from './intake.ts';
 import {
   fixture,
+  hastyClock,
   line,
   lines,
   newSpool,
@@ -106,6 +107,20 @@ describe('a broker in trouble', () => {
     await run;
     expect(produced().length).toBeGreaterThan(40);
     expect(sequences(withoutRepeats(produced()))).toEqual(numbers(1, 40));
+  });
+
+  it('is called silent when it does not answer', async () => {
+    const sink = new MemorySink();
+    const { pipeline, produced, log } = fixture({ chunks: [lines(1, 3)], sink, clock: hastyClock });
+    const silence = new Promise<void>((resolve) => {
+      sink.connect = () =>
+        until(() => log.some(({ message }) => message.includes('has not answered'))).then(resolve);
+    });
+    const run = pipeline.run();
+    await silence;
+    expect(await run).toMatchObject({ alertsProduced: 3 });
+    expect(produced()).toHaveLength(3);
+    expect(pipeline.state).toMatchObject({ connected: true, trouble: undefined });
   });
 
   it('stops the run where the failure will not pass', async () => {

@@ -1,9 +1,30 @@
-// The throttler's settings: the shared groups and a few of its own.
+// The throttler's settings: the shared groups that it uses, and one of its own.
 
-import { type ConfigOf, defineSettings, integer, sharedSettings } from '@alert-throttle/config';
+import {
+  type ConfigOf,
+  defineSettings,
+  groupSettings,
+  httpSettings,
+  integer,
+  kafkaSettings,
+  limitsSettings,
+  logSettings,
+  redisSettings,
+  registrySettings,
+  startSettings,
+  topicSettings,
+} from '@alert-throttle/config';
 
 export const throttlerSettings = {
-  ...sharedSettings,
+  ...limitsSettings,
+  ...kafkaSettings,
+  ...registrySettings,
+  ...redisSettings,
+  ...topicSettings,
+  ...groupSettings,
+  ...startSettings,
+  ...httpSettings,
+  ...logSettings,
   ...defineSettings({
     shutdownTimeoutSec: {
       type: integer(1, 300),

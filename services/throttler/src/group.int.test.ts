@@ -71,6 +71,14 @@ test('given instances that come and go, then the output is as if there were one'
   await worked();
   expect(await rebuiltFromLog(first, third)).toBe(before);
 
+  // One hangs until others have its partitions: back again, it is fenced, and then a member as before.
+  third.service.kill('SIGSTOP');
+  await shared(first);
+  await worked();
+  third.service.kill('SIGCONT');
+  await shared(first, third);
+  await worked();
+
   // One is killed: the last one takes over.
   await third.kill();
   await shared(first);

@@ -13,8 +13,6 @@ const USAGE = `Usage: npm run throttler -- [--config FILE] [--help]
 
 Reads the raw topic, throttles audit alerts per container, writes the throttled topic exactly once.
 SIGTERM or SIGINT: finishes what is in hand, flushes the checkpoint, leaves the group. A second one ends at once.
-
-Settings: environment over file (--config FILE or CONFIG_FILE, YAML) over default.
 `;
 
 function fail(message: string, exitCode: number): never {

@@ -9,7 +9,7 @@ import { anyLimits, recordSpec } from './testing/random-records.ts';
 import { randomFrom } from './testing/random.ts';
 import { PROCESSES, Simulation, type Step } from './testing/simulation.ts';
 
-const HISTORIES = 2000;
+const HISTORIES = 3000;
 
 const place = fc.nat(PROCESSES - 1);
 

@@ -2,26 +2,9 @@ import { releasedSchemas } from '@alert-throttle/alert';
 import { describe, expect, it } from 'vitest';
 
 import { settled } from './testing/gate.ts';
-import { FIXTURE_LIMITS, OwnerFixture } from './testing/owner-fixture.ts';
+import { FIXTURE_LIMITS, live, OwnerFixture, throttled } from './testing/owner-fixture.ts';
 import { recordOf, STRANGE_SCHEMA } from './testing/random-records.ts';
 import { START_MS } from './testing/raw-alerts.ts';
-
-/** A claim that was lost is made again after this at the latest, while the group counts on the member. */
-const RECLAIM_MS = 1000;
-
-async function live(): Promise<OwnerFixture> {
-  const on = await new OwnerFixture().started();
-  expect(on.owner.status().phase).toBe('live');
-  return on;
-}
-
-/** An owner with an open interval of `c1`, all of it committed. */
-async function throttled(): Promise<OwnerFixture> {
-  const on = await live();
-  on.append(5);
-  await on.run();
-  return on;
-}
 
 describe('a live owner', () => {
   it('commits what goes out together with the offset behind it', async () => {
@@ -177,6 +160,15 @@ describe('limits', () => {
     expect(on.log.commits).toHaveLength(3);
   });
 
+  it('stay as they were until they are applied, whatever the settings say', async () => {
+    const on = await live();
+    on.limits = { ...FIXTURE_LIMITS, alertThrottling: false };
+    on.append(4);
+    await on.run();
+    expect(on.outputs).toEqual(['c1 #0', 'c1 #1', 'c1 AlertThreshold 1']);
+    expect(on.metadata.limits).toMatchObject([{ from: 0, alertThrottling: true }]);
+  });
+
   it('that turn throttling off report what is open', async () => {
     const on = await throttled();
     on.limits = { ...FIXTURE_LIMITS, alertThrottling: false };
@@ -202,6 +194,16 @@ describe('the checkpoint', () => {
     const on = await throttled();
     await on.pass(1400);
     expect(on.stored).toEqual({ offset: 5, digest: on.metadata.digest });
+  });
+
+  it('follows as fast where throttling was turned off', async () => {
+    const on = await throttled();
+    await on.pass(1400);
+    on.limits = { ...FIXTURE_LIMITS, alertThrottling: false };
+    await on.owner.applyLimits();
+    await on.pass(1400);
+    expect(on.stored).toEqual({ offset: 5, digest: on.metadata.digest });
+    expect(on.checkpoints.state(0)?.throttled.size).toBe(0);
   });
 
   it('is never ahead of them', async () => {
@@ -245,65 +247,5 @@ describe('the checkpoint', () => {
     await on.pass(4000);
     expect(on.stored?.offset).toBe(1);
     expect(on.told.degradedNow).toBe(false);
-  });
-});
-
-describe('a claim that is lost', () => {
-  it.each([
-    ['send', 'fails'],
-    ['commit', 'fails'],
-    ['commit', 'lost'],
-  ] as const)(
-    'by a transaction (its %s %s): nothing is missing, nothing comes twice',
-    async (name, fault) => {
-      const on = await throttled();
-      on.gate.next(name, fault);
-      on.append(2, { ContainerID: 'c2' });
-      await on.run();
-      expect(on.owner.status().phase).toBe('claiming');
-      await on.pass(RECLAIM_MS + 200);
-      expect(on.owner.status()).toMatchObject({ phase: 'live', position: 7 });
-      expect(on.outputs.slice(3)).toEqual(['c2 #5', 'c2 #6']);
-      await on.pass(7000);
-      expect(on.outputs.slice(5)).toEqual(['c1 AlertThresholdEnded 3']);
-      expect(on.log.violations).toEqual([]);
-    },
-  );
-
-  it('is made again only once the group shows that it counts on us', async () => {
-    const on = await throttled();
-    const alive = on.gate.hold('stillMember');
-    const next = await on.successor().started();
-    on.append(1, { ContainerID: 'c2' });
-    await on.run();
-    await on.pass(30_000);
-    expect(on.owner.status().phase).toBe('claiming');
-    await next.run();
-    expect(next.outputs.at(-1)).toBe('c2 #5');
-    alive();
-    await on.run();
-    expect(on.owner.status().phase).toBe('live');
-  });
-
-  it('is not made again after the partition was taken away', async () => {
-    const on = await throttled();
-    on.gate.next('commit', 'fails');
-    on.append(1, { ContainerID: 'c2' });
-    await on.run();
-    await on.owner.drop();
-    await on.pass(30_000);
-    expect(on.owner.status().phase).toBe('stopped');
-    expect(on.log.commits).toHaveLength(2);
-    expect(on.clock.sleeping).toBe(0);
-  });
-
-  it('commits nothing any more once a newer owner exists', async () => {
-    const on = await throttled();
-    const next = await on.successor().started();
-    on.append(4, { ContainerID: 'c2' });
-    await next.run();
-    await on.run();
-    expect(on.owner.status().phase).toBe('claiming');
-    expect(on.outputs.slice(3)).toEqual(['c2 #5', 'c2 #6', 'c2 AlertThreshold 1']);
   });
 });

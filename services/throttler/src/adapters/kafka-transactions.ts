@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Kafka, Message, Producer, Transaction } from 'kafkajs';
 
+import { headerBytes } from '../core/header-bytes.ts';
 import type { CommittedOffset, OutputRecord, OutputTopic, PartitionTransactions } from '../ports.ts';
 
 /** kafkajs groups messages by partition in quadratic time, so one send stays small. */
@@ -42,7 +43,7 @@ function errorType(error: unknown): string {
 }
 
 function bytesOf(record: OutputRecord): number {
-  return (record.key?.length ?? 0) + (record.value?.length ?? 0) + 64;
+  return (record.key?.length ?? 0) + (record.value?.length ?? 0) + headerBytes(record.headers) + 64;
 }
 
 /** Cuts the outputs, in order, into pieces that one produce request may carry. */

@@ -1,6 +1,7 @@
 // Records that cannot be decided: why, and the dead letter that keeps their bytes.
 
 import type { OutputRecord, RawRecord } from '../ports.ts';
+import { headerBytes } from './header-bytes.ts';
 
 /** Why a record of the raw topic is not an alert. Also the label of the dead-letter metric. */
 export const POISON_REASONS = [
@@ -41,14 +42,6 @@ export function tooLarge({ key, value, headers }: RawRecord): Poison | undefined
     return { reason: 'too-large', detail };
   }
   return undefined;
-}
-
-function headerBytes(headers: RawRecord['headers']): number {
-  let bytes = 0;
-  for (const [name, value] of Object.entries(headers ?? {})) {
-    for (const one of Array.isArray(value) ? value : [value ?? '']) bytes += name.length + one.length;
-  }
-  return bytes;
 }
 
 /** The bytes as they came (at most 512 KiB of the value) and headers that say why and from where. */

@@ -4,25 +4,31 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Scenario } from './scenario.ts';
 
-const EVERY_MS = 100;
-const CONTAINERS_PER_PARTITION = 3;
+/** So often that there is hardly a moment without a transaction. */
+const EVERY_MS = 20;
+/** So many that most alerts pass. */
+const CONTAINERS_PER_PARTITION = 40;
+const FLOOD_PROBABILITY = 0.05;
+const FLOOD_ALERTS = 8;
 
-/** Alerts of some containers in each partition, now and then a flood, until told to stop. Returns how many. */
+/** One alert in each partition again and again, now and then a flood, until told to stop. Returns how many. */
 export async function feedFloods(
   scenario: Scenario,
   random: () => number,
   signal: AbortSignal,
 ): Promise<number> {
-  const containers = Array.from({ length: scenario.partitions * CONTAINERS_PER_PARTITION }, (_, i) =>
-    scenario.feed.containerIn(i % scenario.partitions, Math.floor(i / scenario.partitions)),
+  const { feed, partitions } = scenario;
+  const containers = Array.from({ length: partitions }, (_, partition) =>
+    Array.from({ length: CONTAINERS_PER_PARTITION }, (_, index) => feed.containerIn(partition, index)),
   );
   let count = 0;
   while (!signal.aborted) {
-    const speaking = containers.filter(() => random() < 0.4);
-    const alerts = speaking.flatMap((ContainerID) =>
-      Array.from({ length: random() < 0.2 ? 6 : 1 }, () => scenario.feed.alert({ ContainerID })),
-    );
-    if (alerts.length > 0) await scenario.feed.send(alerts);
+    const alerts = containers.flatMap((ids) => {
+      const ContainerID = ids[Math.floor(random() * ids.length)] ?? '';
+      const length = random() < FLOOD_PROBABILITY ? FLOOD_ALERTS : 1;
+      return Array.from({ length }, () => feed.alert({ ContainerID }));
+    });
+    await feed.send(alerts);
     count += alerts.length;
     await sleep(EVERY_MS);
   }

@@ -16,13 +16,12 @@ import { type Gate, openGate } from './gate.ts';
 
 export type Schema = Parameters<typeof createReader>[0];
 
-const NEWEST = releasedSchemas.at(-1);
+const writer = new AlertWriter(releasedSchemas.at(-1)?.version ?? 0);
 
 export class MemorySchemas implements SchemaSource {
   readonly #readers = new Map<number, AlertReader | AlertFormatError>();
   readonly #unknown = new Set<number>();
   readonly #waiting = new Map<number, PromiseWithResolvers<undefined>>();
-  readonly #writer = new AlertWriter(NEWEST?.version ?? 0);
   readonly #gate: Gate;
   readonly #registry: ReadonlyMap<number, Schema>;
 
@@ -44,7 +43,7 @@ export class MemorySchemas implements SchemaSource {
   }
 
   encode(alert: Alert): Buffer {
-    return this.#writer.encode(alert);
+    return writer.encode(alert);
   }
 
   async resolve(schemaId: number, signal: AbortSignal): Promise<void> {
@@ -75,7 +74,18 @@ export class MemorySchemas implements SchemaSource {
   }
 }
 
+/** Made once for each schema: a simulation has thousands of processes. */
+const readers = new WeakMap<Schema, AlertReader | AlertFormatError>();
+
 function readerOf(schema: Schema): AlertReader | AlertFormatError {
+  const known = readers.get(schema);
+  if (known !== undefined) return known;
+  const made = tryReader(schema);
+  readers.set(schema, made);
+  return made;
+}
+
+function tryReader(schema: Schema): AlertReader | AlertFormatError {
   try {
     return createReader(schema);
   } catch (error) {

@@ -175,3 +175,19 @@ export class OwnerFixture {
     return other;
   }
 }
+
+/** An owner that has claimed an empty partition. */
+export async function live(): Promise<OwnerFixture> {
+  const on = await new OwnerFixture().started();
+  const { phase } = on.owner.status();
+  if (phase !== 'live') throw new Error(`the owner is ${phase}`);
+  return on;
+}
+
+/** An owner with an open interval of `c1`, all of it committed: three alerts dropped, the next offset is 5. */
+export async function throttled(): Promise<OwnerFixture> {
+  const on = await live();
+  on.append(5);
+  await on.run();
+  return on;
+}

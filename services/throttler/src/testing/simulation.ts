@@ -85,11 +85,14 @@ export class Simulation implements SharedWorld {
     await this.#run();
     if (this.#assigned === undefined) this.#assign(0);
     this.#tellAll();
-    for (let round = 0; round < 60 && !this.#atEnd; round++) {
+    // Something to commit: a process that was fenced without knowing it learns it then.
+    this.#append({ kind: 'other', container: 'a', skewMicros: undefined, policy: 'p1', sequence: 0 }, 0);
+    // Long enough at the end for a lost checkpoint to be missed.
+    for (let round = 0, quiet = 0; round < 100 && quiet < 8; round++) {
       await this.#fetchAll(1000, 20);
-      await this.#pass(500);
+      await this.#pass(1600);
+      quiet = this.#atEnd ? quiet + 1 : 0;
     }
-    for (let round = 0; round < 6; round++) await this.#pass(2000);
     return this.problems();
   }
 

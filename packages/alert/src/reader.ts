@@ -117,13 +117,16 @@ class CompiledReader implements AlertReader {
     const scanner = this.#start(value);
     scanner.skip(this.#all);
     scanner.finish();
+    const forbidden = 'the record holds a value that its schema does not allow';
+    let alert: Alert | undefined;
     try {
-      return alertType.decode(value, WIRE_HEADER_BYTES, this.#resolver).value as Alert;
+      alert = alertType.decode(value, WIRE_HEADER_BYTES, this.#resolver).value as Alert | undefined;
     } catch (error) {
-      throw new AlertFormatError('MALFORMED', 'the record holds a value that its schema does not allow', {
-        cause: error,
-      });
+      throw new AlertFormatError('MALFORMED', forbidden, { cause: error });
     }
+    // avsc passes over foreign arrays by the size that they state, and runs out of bytes where that is a lie.
+    if (alert === undefined) throw new AlertFormatError('MALFORMED', forbidden);
+    return alert;
   }
 
   /** For writers whose leading fields are not plain, such as unions. */

@@ -7,9 +7,9 @@ test('given every setting, then the help lists each with its default, at most 10
   const lines = settingsHelp(sharedSettings).split('\n');
   for (const line of lines) expect(line.length).toBeLessThanOrEqual(100);
   for (const { env, key } of Object.values(sharedSettings))
-    expect(lines.filter((line) => line.includes(` ${env} `) && line.includes(` ${key} `))).toHaveLength(1);
-  const starts = Object.values(sharedSettings).map(({ key }) =>
-    lines.find((line) => line.includes(` ${key} `))?.indexOf(key),
+    expect(lines.filter((line) => line.startsWith(`  ${env} `) && line.includes(` ${key} `))).toHaveLength(1);
+  const starts = Object.values(sharedSettings).map(({ env, key }) =>
+    lines.find((line) => line.startsWith(`  ${env} `))?.indexOf(` ${key} `),
   );
   expect(new Set(starts).size).toBe(1);
   expect(lines.join('\n')).toContain('(127.0.0.1:9092)');

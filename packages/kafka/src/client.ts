@@ -13,6 +13,7 @@ import {
 import { registerCompression } from './compression.ts';
 import { stopIdleTimers } from './idle-timer.ts';
 import { logInto, type KafkaLogger } from './logging.ts';
+import { keepCommittedOffsets } from './offset-reset.ts';
 import { murmur2Partitioner } from './partitioning.ts';
 
 /** PEM texts. An empty object is TLS with the CAs that Node knows. */
@@ -61,6 +62,7 @@ export class AlertKafka extends Kafka {
 /** A new client: two consumers must not share one, as they would share a map of committed offsets. */
 export function createKafka(options: KafkaOptions, logger: KafkaLogger): AlertKafka {
   stopIdleTimers();
+  keepCommittedOffsets();
   registerCompression();
   return new AlertKafka(options, logger);
 }

@@ -15,7 +15,7 @@ export { murmur2Partitioner, partitionFor } from './partitioning.ts';
 export {
   checkTopics,
   createTopics,
-  DEAD_LETTER_MESSAGE_BYTES,
+  OUTPUT_MESSAGE_BYTES,
   RAW_RETENTION_MS,
   topicProblems,
   type TopicFacts,

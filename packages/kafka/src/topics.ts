@@ -24,8 +24,8 @@ export interface TopicSize {
 /** Seven days: windows can be rebuilt from the log for that long. */
 export const RAW_RETENTION_MS = 604_800_000;
 
-/** A dead letter holds at most 512 KiB of the record, and headers. */
-export const DEAD_LETTER_MESSAGE_BYTES = 512 * 1024 + 64 * 1024;
+/** What one produce request of the throttler may carry; the broker's own default. */
+export const OUTPUT_MESSAGE_BYTES = 1024 * 1024;
 
 /** Makes the topics that are missing and waits until they have leaders. Returns the names of those it made. */
 export async function createTopics(kafka: AlertKafka, names: TopicNames, size: TopicSize): Promise<string[]> {
@@ -119,12 +119,14 @@ export function topicProblems(facts: TopicFacts): TopicProblem[] {
       (is) => is === 'LogAppendTime',
     ),
     ...wrongConfig(facts, names.raw, 'retention.ms', String(RAW_RETENTION_MS), keepsLongEnough),
-    ...wrongConfig(
-      facts,
-      names.deadLetter,
-      'max.message.bytes',
-      String(DEAD_LETTER_MESSAGE_BYTES),
-      (is) => Number(is) >= DEAD_LETTER_MESSAGE_BYTES,
+    ...[names.throttled, names.deadLetter].flatMap((topic) =>
+      wrongConfig(
+        facts,
+        topic,
+        'max.message.bytes',
+        String(OUTPUT_MESSAGE_BYTES),
+        (is) => Number(is) >= OUTPUT_MESSAGE_BYTES,
+      ),
     ),
   ];
 }

@@ -16,7 +16,10 @@ export type RedisOptions = Omit<AllOptions, 'replyMapping'>;
 export type RedisConfig = ConfigOf<typeof redisSettings>;
 
 const CONNECT_TIMEOUT_MS = 5_000;
-const COMMAND_TIMEOUT_MS = 5_000;
+/** A server that takes commands and answers none is as good as away: the connection is given up, and what waits in it. */
+const SILENT_SOCKET_MS = 5_000;
+/** Longer than that: a large answer may take its time as long as it comes. */
+const COMMAND_TIMEOUT_MS = 30_000;
 const LONGEST_PAUSE_MS = 5_000;
 
 /** The last failure of a connection: commands only say that there is none. */
@@ -84,6 +87,7 @@ export function redisOptions(config: RedisConfig): RedisOptions {
     maxRetriesPerRequest: 0,
     connectTimeout: CONNECT_TIMEOUT_MS,
     commandTimeout: COMMAND_TIMEOUT_MS,
+    socketTimeout: SILENT_SOCKET_MS,
     retryStrategy: (attempt) => Math.min(100 * 2 ** Math.min(attempt, 10), LONGEST_PAUSE_MS),
   };
 }

@@ -2,6 +2,8 @@
 import type { NameCount } from './interval-event.ts';
 
 export const COUNTED_NAMES = 16;
+/** Longer names are cut: they stand in a record that must stay small. Kubernetes' own names end at 253 characters. */
+export const MAX_NAME_CHARACTERS = 253;
 
 export class NameCounters {
   readonly names: string[] = [];
@@ -9,8 +11,9 @@ export class NameCounters {
   /** Alerts of all names that came after the first 16. */
   other = 0;
 
-  add(name: string): void {
+  add(fullName: string): void {
     const { names } = this;
+    const name = fullName.length > MAX_NAME_CHARACTERS ? fullName.slice(0, MAX_NAME_CHARACTERS) : fullName;
     let i = 0;
     while (i < names.length && names[i] !== name) i++;
     if (i < names.length) this.counts[i] = (this.counts[i] ?? 0) + 1;

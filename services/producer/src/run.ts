@@ -7,8 +7,7 @@ import { AlertCodec, type RegistryOptions } from '@alert-throttle/alert';
 import { ConfigError, loadConfig, watchConfig, type ConfigWatcher } from '@alert-throttle/config';
 import { createKafka, kafkaOptions } from '@alert-throttle/kafka';
 import { Metrics, startHttp, type HttpServer, type Logger } from '@alert-throttle/observability';
-import { alertRecord, newestVersion } from './adapters/alert-schemas.ts';
-import { AvroEncoder } from './adapters/avro-encoder.ts';
+import { alertEncoder, alertRecord, newestVersion } from './adapters/alert-schemas.ts';
 import { openFileSource, openStreamSource } from './adapters/jsonl-source.ts';
 import { KafkaSink } from './adapters/kafka-sink.ts';
 import { openSqliteSpool } from './adapters/sqlite-spool.ts';
@@ -84,7 +83,7 @@ async function produce(
     source,
     spool,
     sink,
-    encoder: new AvroEncoder(),
+    encoder: alertEncoder,
     mapContext: {
       fields: fieldTable(alertRecord),
       nodeId: config.nodeId ?? nodeId(),

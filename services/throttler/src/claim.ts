@@ -13,10 +13,18 @@ import type { Checkpointer } from './checkpointer.ts';
 import type { History } from './core/history.ts';
 import { RecordFolder } from './core/record-folder.ts';
 import type { OwnerDependencies } from './owner-dependencies.ts';
-import type { CommittedOffset, FetchedBatch, OutputRecord, PartitionTransactions } from './ports.ts';
+import type {
+  CommittedOffset,
+  FetchedBatch,
+  OutputRecord,
+  PartitionTransactions,
+  RawRecord,
+} from './ports.ts';
 
 /** A batch without output rides in the next transaction, at the latest after this. */
 const COMMIT_WITHIN_MS = 1000;
+/** Records of one transaction at most: a fetch that came compressed may hold many times as many. */
+const RECORDS_PER_COMMIT = 5000;
 /** How often what changed goes to Redis. */
 const FLUSH_EVERY_MS = 1000;
 /** How often an unchanged checkpoint is looked at, and its age renewed: Redis may have lost it. */
@@ -73,17 +81,33 @@ export class Claim {
   }
 
   /**
-   * Folds a fetched batch and commits it, or leaves it to the next commit where nothing goes out. Returns the
-   * id of a schema that must be fetched before the fold can go on at `position`.
+   * Folds a fetched batch and commits it, or leaves it to the next commit where nothing goes out. A batch that
+   * came compressed may be many transactions long. Where it was not folded to its end, `position` says how far;
+   * the id of a schema that must be fetched before the fold can go on there is returned.
    */
   async foldBatch(batch: FetchedBatch): Promise<number | undefined> {
+    const { records } = batch;
+    for (let from = 0; ; from += RECORDS_PER_COMMIT) {
+      const next = records[from + RECORDS_PER_COMMIT];
+      const part = records.slice(from, from + RECORDS_PER_COMMIT);
+      const missingSchema = await this.#foldPart(part, next?.offset ?? batch.end);
+      if (missingSchema !== undefined || next === undefined) return missingSchema;
+      try {
+        await batch.heartbeat();
+      } catch {
+        // The group rebalances: what is left is fetched again, here or elsewhere.
+        return undefined;
+      }
+    }
+  }
+
+  async #foldPart(records: readonly RawRecord[], end: number): Promise<number | undefined> {
     const { clock, observer, partition } = this.#deps;
     const startedMs = clock.nowMs();
-    const { folded, missingSchema } = this.folder.foldAll(batch.records, this.history.inForce);
-    const first = folded > 0 ? batch.records[0] : undefined;
+    const { folded, missingSchema } = this.folder.foldAll(records, this.history.inForce);
+    const first = folded > 0 ? records[0] : undefined;
     if (first !== undefined) this.history.recordRead(this.position, appendTimeMicros(first.appendMs));
-    this.position =
-      missingSchema === undefined ? batch.end : (batch.records[folded]?.offset ?? this.position);
+    this.position = missingSchema === undefined ? end : (records[folded]?.offset ?? this.position);
     const nowMs = clock.nowMs();
     this.#base = { micros: this.fold.timeMicros, monotonicMs: nowMs };
     this.#pendingSinceMs ??= nowMs;
@@ -156,11 +180,21 @@ export class Claim {
     const idleMicros = Math.floor((this.#deps.clock.nowMs() - this.#base.monotonicMs) * 1000);
     const to = this.#base.micros + idleMicros - IDLE_LATE_MICROS;
     if (to < due && to < this.fold.timeMicros + IDLE_COMMIT_EVERY_MICROS) return;
-    const { end } = await this.#deps.facts.bounds(this.#deps.partition);
-    if (end !== this.position) return;
+    if ((await this.#logEnd()) !== this.position) return;
     this.folder.advance(to);
     this.history.timeAdvanced(this.position, this.fold.timeMicros);
     await this.commit();
+  }
+
+  /** Undefined where Kafka does not say: there is no hurry. */
+  async #logEnd(): Promise<number | undefined> {
+    const { facts, partition, logger } = this.#deps;
+    try {
+      return (await facts.bounds(partition)).end;
+    } catch (error) {
+      logger.debug({ partition, err: error }, 'the end of the log could not be read');
+      return undefined;
+    }
   }
 
   #metadata(): string {

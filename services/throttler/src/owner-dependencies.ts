@@ -15,8 +15,8 @@ import type {
 
 /** The schemas of the raw topic's records, and the wait for one that is not known yet. */
 export interface SchemaSource extends AlertSchemas {
-  /** Resolves once the id is known, unknown for good, or no schema of an alert; rejects only on abort. */
-  resolve(schemaId: number, signal: AbortSignal): Promise<void>;
+  /** Resolves once the id is known, unknown for good, or no schema of an alert; rejects only when the process stops. */
+  resolve(schemaId: number): Promise<void>;
 }
 
 export interface OwnerDependencies {

@@ -106,15 +106,19 @@ export class PartitionOwner {
           : this.#foldRebuild(standing, standing.rebuilding, batch));
         return;
       }
-      if (batch.fetchedOffset > expected) await this.#checkLogStart(expected);
+      await this.#checkBounds(expected);
       this.#deps.control.seekAndResume(this.#deps.partition, expected);
     });
   }
 
   /** A fetch that held only control records or aborted ones: the position moves, nothing is folded. */
-  async onSkipped(end: number): Promise<void> {
+  async onSkipped(start: number, end: number): Promise<void> {
     await this.#serial(async (standing) => {
-      if (standing.rebuilding === undefined) {
+      const expected = this.status().position;
+      if (start > expected) {
+        await this.#checkBounds(expected);
+        this.refetch();
+      } else if (standing.rebuilding === undefined) {
         standing.claim.skipTo(end);
       } else {
         standing.rebuilding.rebuild.fold([], end);
@@ -182,10 +186,10 @@ export class PartitionOwner {
     if (this.#standing !== standing) return;
     this.#log.warn({ err: error }, 'the claim on this partition is lost; claiming it again');
     this.#standing = undefined;
+    void this.#reclaim();
     this.#deps.observer.reclaimed(this.#deps.partition);
     this.#deps.control.pause(this.#deps.partition);
     void standing.claim.transactions.close().catch(() => undefined);
-    void this.#reclaim();
   }
 
   /** After a loss: a newer owner may exist, so only while the group still assigns the partition to us. */
@@ -249,7 +253,7 @@ export class PartitionOwner {
     const missingSchema = rebuild.fold(batch.records, batch.end);
     standing.claim.folder.takeOutputs();
     this.#tellProgress();
-    if (missingSchema !== undefined) this.#waitForSchema(standing, missingSchema);
+    if (missingSchema !== undefined) this.#waitForSchemas(standing, batch);
     else if (rebuild.done) await this.#goLive(standing, rebuilding);
   }
 
@@ -308,28 +312,36 @@ export class PartitionOwner {
     const missingSchema = await claim.foldBatch(batch);
     const lag = Math.max(0, this.#highWatermark - claim.position);
     this.#deps.observer.position(this.#deps.partition, lag, batch.records.at(-1)?.appendMs ?? 0);
-    if (missingSchema !== undefined && this.#standing) this.#waitForSchema(this.#standing, missingSchema);
+    if (missingSchema !== undefined && this.#standing) this.#waitForSchemas(this.#standing, batch);
+    else if (claim.position !== batch.end) this.refetch();
   }
 
-  /** Stops fetching in front of a record whose schema is not known yet, and goes on when it is. */
-  #waitForSchema(standing: Standing, schemaId: number): void {
+  /**
+   * Stops fetching in front of a record whose schema is not known yet, and goes on when it is. All ids of the
+   * batch are asked for at once: garbage with many of them must not hold the partition up for each.
+   */
+  #waitForSchemas(standing: Standing, batch: FetchedBatch): void {
     const { control, partition, schemas } = this.#deps;
-    const { signal } = this.#stopped;
     control.pause(partition);
-    schemas.resolve(schemaId, signal).then(
+    const { position } = this.status();
+    const ahead = batch.records.filter(({ offset }) => offset >= position);
+    const ids = standing.claim.folder.missingSchemas(ahead);
+    Promise.all(ids.map((id) => schemas.resolve(id))).then(
       () => {
         if (this.#standing === standing) this.refetch();
       },
       (error: unknown) => {
-        if (!signal.aborted) this.#lose(standing, error);
+        if (this.#standing === standing) this.#lose(standing, error);
       },
     );
   }
 
-  /** kafkajs fetched from beyond where we asked: records may be gone. The claim table decides. */
-  async #checkLogStart(expected: number): Promise<void> {
-    const { start } = await this.#deps.facts.bounds(this.#deps.partition);
+  /** kafkajs fetched from elsewhere: what we are waiting for may be gone. Then the claim table decides. */
+  async #checkBounds(expected: number): Promise<void> {
+    const { start, end } = await this.#deps.facts.bounds(this.#deps.partition);
     if (start > expected) throw new ClaimDelayed(`retention deleted records ${expected} to ${start - 1}`);
+    if (end < expected)
+      throw new ClaimDelayed(`the log ends at ${end}, before ${expected}: records are gone`);
   }
 }
 

@@ -22,6 +22,8 @@ export interface FetchedBatch {
   /** The offset after the batch, control records included. */
   readonly end: number;
   readonly highWatermark: number;
+  /** Between two transactions of a long batch; rejects where the group rebalances. */
+  heartbeat(): Promise<void>;
 }
 
 /** Which of the two topics that the throttler writes. Input partition p always goes to output partition p. */

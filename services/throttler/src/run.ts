@@ -25,6 +25,8 @@ const USUAL_HTTP_PORT = 9464;
 const TRANSACTION_TIMEOUT_MS = 10_000;
 const WAIT_RETRY_MS = 2000;
 const WATCHDOG_MS = 1000;
+/** How long the start waits for Redis; without it the first states are rebuilt from the log. */
+const REDIS_PATIENCE_MS = 3000;
 /** Long enough for a slow broker, short enough that a claim notices a dead one. */
 const REQUEST_TIMEOUT_MS = 10_000;
 /** Short first pauses: CONCURRENT_TRANSACTIONS is an everyday answer between two transactions. */
@@ -61,9 +63,9 @@ export async function runThrottler(options: RunOptions): Promise<number> {
   let limits = limitsOf(config);
   const metrics = new ThrottlerMetrics();
   const topics = topicNames(config);
-  const redis = createRedis(config, logger, { commandTimeout: 3000 });
+  const redis = createRedis(config, logger);
   const codec = new AlertCodec(registryOptions(config));
-  const schemas = new SchemaDirectory(codec, clock, logger);
+  const schemas = new SchemaDirectory(codec, clock, logger, options.signal);
   const facts = new KafkaLogFacts(makeKafka(ADMIN_RETRY), config.consumerGroup, topics);
   const transactionsKafka = makeKafka(TRANSACTION_RETRY);
   const store = new RedisCheckpointStore(redis, config.consumerGroup, topics.raw);
@@ -136,9 +138,11 @@ export async function runThrottler(options: RunOptions): Promise<number> {
   });
   logger.info({ limits, group: config.consumerGroup, topics }, 'throttler starting');
 
-  await connectRedis(redis).catch((error: unknown) =>
+  const connected = connectRedis(redis).catch((error: unknown) =>
     logger.error({ err: error }, 'DEGRADED: Redis is away; states are rebuilt from the log'),
   );
+  // A Redis that still loads its data must not keep alerts waiting.
+  await Promise.race([connected, clock.sleep(REDIS_PATIENCE_MS, options.signal).catch(() => undefined)]);
   const waitFor = (what: string, step: () => Promise<unknown>): Promise<void> =>
     untilDone(what, step, logger, options.signal);
   await waitFor('the schema registry', () => {

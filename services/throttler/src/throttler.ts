@@ -78,8 +78,8 @@ export class Throttler implements GroupListener {
     await this.#owners.get(partition)?.onBatch(batch);
   }
 
-  skipped(partition: number, end: number): void {
-    void this.#owners.get(partition)?.onSkipped(end);
+  skipped(partition: number, start: number, end: number): void {
+    void this.#owners.get(partition)?.onSkipped(start, end);
   }
 
   limitsChanged(): void {
@@ -91,7 +91,7 @@ export class Throttler implements GroupListener {
     this.#stopping = true;
     for (const timer of this.#timers) clearInterval(timer);
     for (const partition of this.#owners.keys()) this.#options.membership().pause(partition);
-    await Promise.all([...this.#owners.values()].map((owner) => owner.stop()));
+    await Promise.allSettled([...this.#owners.values()].map((owner) => owner.stop()));
   }
 
   health(): Check {

@@ -1,53 +1,50 @@
-// The Alert schema as the spool and the mapping need it: the newest version for writing, every published one for what a
-// spool still holds from before an upgrade of this program.
-import { readdirSync, readFileSync } from 'node:fs';
-import type { Alert } from '@alert-throttle/alert';
-import avro, { type Schema, type Type } from 'avsc';
+// The Alert schema as the producer needs it: its fields for reading JSON, the newest version for writing, and every
+// published one for what a spool still holds from before an upgrade of this program.
+import {
+  AlertWriter,
+  createReader,
+  releasedSchemas,
+  type Alert,
+  type AlertReader,
+} from '@alert-throttle/alert';
+import avro from 'avsc';
 import type { RecordSchema } from '../core/alert-fields.ts';
+import type { AlertEncoder } from '../core/record.ts';
 import { ProducerError } from '../errors.ts';
 
-const SCHEMAS = new URL('../../../../schemas/', import.meta.url);
+const newest = releasedSchemas.at(-1);
+if (newest === undefined) throw new Error('there is no schema for alerts');
 
-function parse(file: string): Schema {
-  return JSON.parse(readFileSync(new URL(file, SCHEMAS), 'utf8')) as Schema;
+export const newestVersion = newest.version;
+
+export const alertRecord = newest.schema as unknown as RecordSchema;
+
+/** The schema's id is not known before there is a registry: setSchemaId() puts it in when the alert is sent. */
+const writer = new AlertWriter(0);
+
+export const alertEncoder: AlertEncoder = {
+  schemaVersion: newestVersion,
+  encode: (alert) => writer.encode(alert),
+};
+
+/** Writes the schema's id into a value that alertEncoder made: Confluent's wire format has it after a zero byte. */
+export function setSchemaId(value: Buffer, schemaId: number): void {
+  value.writeInt32BE(schemaId, 1);
 }
 
-function typeOf(schema: Schema): Type {
-  return avro.Type.forSchema(schema, { omitRecordMethods: true });
-}
+const readers = new Map<number, AlertReader>();
 
-const newest = parse('Alert.avsc');
-
-export const alertType = typeOf(newest);
-
-/** The fields, for the table that reads JSON. */
-export const alertRecord = newest as unknown as RecordSchema;
-
-const released: ReadonlyMap<number, Schema> = new Map(
-  readdirSync(new URL('released/', SCHEMAS)).flatMap((file) => {
-    const version = /^Alert-v(\d+)\.avsc$/.exec(file)?.[1];
-    return version === undefined ? [] : [[Number(version), parse(`released/${file}`)] as const];
-  }),
-);
-
-/** The version that `alertType` writes. */
-export const newestVersion = Math.max(...released.keys());
-
-const upgrades = new Map<number, (body: Buffer) => Alert>();
-
-/** Reads Avro bytes of an older version as an alert of the newest one. Throws SPOOL_UNUSABLE for a version from the future. */
-export function upgrade(body: Buffer, version: number): Alert {
-  let read = upgrades.get(version);
-  if (!read) {
-    const schema = released.get(version);
-    if (schema === undefined) {
+/** A value that alertEncoder of some version made, as an alert of the newest one. Throws SPOOL_UNUSABLE for a later version. */
+export function decodeVersion(value: Buffer, version: number): Alert {
+  let reader = readers.get(version);
+  if (reader === undefined) {
+    const found = releasedSchemas.find((released) => released.version === version);
+    if (found === undefined) {
       const message = `the spool holds alerts of schema version ${version}, but this program knows only ${newestVersion}: run the newer program that wrote them`;
       throw new ProducerError('SPOOL_UNUSABLE', message);
     }
-    const writer = typeOf(schema);
-    const resolver = alertType.createResolver(writer);
-    read = (bytes) => alertType.fromBuffer(bytes, resolver) as Alert;
-    upgrades.set(version, read);
+    reader = createReader(avro.Type.forSchema(found.schema));
+    readers.set(version, reader);
   }
-  return read(body);
+  return reader.decode(value);
 }

@@ -5,7 +5,7 @@
 // send at a time, and after any failure the same records again, in the same order. A kafkajs producer that failed is
 // discarded: it would give the sequence numbers of the failed batch to other records, and the broker would take those
 // for repeats and drop them.
-import { RegistryUnavailableError } from '@alert-throttle/alert';
+import { RegistryUnavailableError, type Alert } from '@alert-throttle/alert';
 import {
   checkTopics,
   partitionFor,
@@ -17,8 +17,7 @@ import type { IHeaders, Message, Producer, TopicMessages } from 'kafkajs';
 import { recordBytes } from '../core/record.ts';
 import { ProducerError, reasonOf } from '../errors.ts';
 import type { AlertSink, Clock, SpooledRecord } from '../ports.ts';
-import { upgrade } from './alert-schemas.ts';
-import { setSchemaId, WIRE_HEADER_BYTES } from './avro-encoder.ts';
+import { decodeVersion, setSchemaId } from './alert-schemas.ts';
 
 /** kafkajs groups the messages of a partition in quadratic time. */
 const MAX_MESSAGES = 500;
@@ -41,7 +40,7 @@ const MAX_CACHED_KEYS = 10_000;
 export interface SchemaRegistration {
   /** Registers the Alert schema for the topic; the newest version's id. */
   register(topic: string): Promise<number>;
-  encode(alert: ReturnType<typeof upgrade>): Buffer;
+  encode(alert: Alert): Buffer;
 }
 
 export interface KafkaSinkOptions {
@@ -190,7 +189,7 @@ export class KafkaSink implements AlertSink {
     const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
     if (kind === 'deadLetter') return bytes;
     if (schemaVersion !== this.#options.schemaVersion)
-      return this.#options.codec.encode(upgrade(bytes.subarray(WIRE_HEADER_BYTES), schemaVersion));
+      return this.#options.codec.encode(decodeVersion(bytes, schemaVersion));
     setSchemaId(bytes, schemaId);
     return bytes;
   }

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { alertRecord, alertType } from '../adapters/alert-schemas.ts';
-import { AvroEncoder, WIRE_HEADER_BYTES } from '../adapters/avro-encoder.ts';
+import { alertEncoder, alertRecord, decodeVersion, newestVersion } from '../adapters/alert-schemas.ts';
 import { feedAlert, logFileAlert } from '../testing/kubearmor-json.ts';
 import { fieldTable } from './alert-fields.ts';
 import { mapAlert, type Mapped } from './map-alert.ts';
@@ -12,7 +11,6 @@ const context = {
   nodeId: 'this-node',
   nowMicros: () => 1_795_417_200_000_000,
 };
-const encoder = new AvroEncoder();
 
 /** Values that fields do and do not take, with names that are known in some spelling, and any others. */
 const values = fc.oneof(
@@ -40,11 +38,20 @@ const changedAlerts = fc.array(fc.tuple(names, values), { maxLength: 8 }).map((c
   return json;
 });
 
+/** What is in the alert is what a consumer reads. Half of a surrogate pair is no text, and becomes U+FFFD. */
 function check(mapped: Mapped): void {
   if (mapped.kind !== 'alert') return;
-  encoder.release();
-  const bytes = Buffer.from(encoder.encode(mapped.alert)).subarray(WIRE_HEADER_BYTES);
-  expect(alertType.isValid(alertType.fromBuffer(bytes))).toBe(true);
+  const read = decodeVersion(Buffer.from(alertEncoder.encode(mapped.alert)), newestVersion);
+  expect(wellFormed(read)).toEqual(wellFormed(mapped.alert));
+}
+
+/** Nor is there a `__proto__`: avsc's reader, though not its writer, loses that key of a map. */
+function wellFormed(alert: object): unknown {
+  const text = JSON.stringify(alert, (key, value: unknown) => {
+    if (key === '__proto__') return undefined;
+    return typeof value === 'string' ? value.toWellFormed() : value;
+  });
+  return JSON.parse(text);
 }
 
 describe('mapAlert', () => {
@@ -76,13 +83,9 @@ describe('mapAlert', () => {
           : feedAlert(changed);
         const mapped = mapAlert(JSON.parse(JSON.stringify(json)), context);
         if (mapped.kind !== 'alert') throw new Error(JSON.stringify(mapped));
-        encoder.release();
-        const bytes = Buffer.from(encoder.encode(mapped.alert)).subarray(WIRE_HEADER_BYTES);
-        const read = alertType.fromBuffer(bytes) as Record<string, unknown>;
+        const read = decodeVersion(Buffer.from(alertEncoder.encode(mapped.alert)), newestVersion);
         expect(read).toMatchObject({ ...changed, EventData: {} });
-        expect(Object.entries(read['EventData'] as object).sort()).toEqual(
-          Object.entries(changed.EventData).sort(),
-        );
+        expect(Object.entries(read.EventData).sort()).toEqual(Object.entries(changed.EventData).sort());
       }),
     );
   });

@@ -17,10 +17,8 @@ export interface NewRecord {
 export interface AlertEncoder {
   /** The version of the Alert schema that encode() writes. */
   readonly schemaVersion: number;
-  /** Wire format with schema id 0. The bytes are valid until release(). */
+  /** Wire format with schema id 0. */
   encode(alert: Alert): Uint8Array;
-  /** Nobody needs the bytes of earlier encode() calls any more. */
-  release(): void;
 }
 
 /** What a record needs beside its contents, in the spool or in a request to Kafka: a little more than either does. */

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { alertRecord, alertType } from '../adapters/alert-schemas.ts';
-import { AvroEncoder, WIRE_HEADER_BYTES } from '../adapters/avro-encoder.ts';
+import { alertEncoder, alertRecord, decodeVersion, newestVersion } from '../adapters/alert-schemas.ts';
 import { feedAlert } from '../testing/kubearmor-json.ts';
 import { fieldTable } from './alert-fields.ts';
 import { extendLoss, lostAlerts } from './loss.ts';
@@ -11,7 +10,7 @@ import { Stage } from './stage.ts';
 const context = { fields: fieldTable(alertRecord), nodeId: 'node-9', nowMicros: () => 0 };
 
 function newStage(): Stage {
-  return new Stage(new AvroEncoder(), { nodeId: 'node-9', bootId: 'boot-1', sourceName: '/a.jsonl' });
+  return new Stage(alertEncoder, { nodeId: 'node-9', bootId: 'boot-1', sourceName: '/a.jsonl' });
 }
 
 function add(
@@ -26,8 +25,8 @@ function add(
 
 function decode({ value }: NewRecord): Record<string, unknown> {
   const bytes = Buffer.from(value ?? []);
-  expect([...bytes.subarray(0, WIRE_HEADER_BYTES)]).toEqual([0, 0, 0, 0, 0]);
-  return { ...(alertType.fromBuffer(bytes.subarray(WIRE_HEADER_BYTES)) as object) };
+  expect([...bytes.subarray(0, 5)]).toEqual([0, 0, 0, 0, 0]);
+  return { ...decodeVersion(bytes, newestVersion) };
 }
 
 describe('Stage', () => {

@@ -66,7 +66,6 @@ export class Stage {
 
   /** Empties the stage. A loss is announced before anything else. */
   begin(firstSequence: number, loss: Loss | undefined, nowMicros: number): void {
-    this.#encoder.release();
     this.#records = [];
     this.#bytes = 0;
     this.#numbered = 0;

@@ -1,6 +1,5 @@
 // A pipeline between a source, a spool and a broker in memory, for tests, and what came out of it as plain values.
-import { alertRecord, alertType, newestVersion } from '../adapters/alert-schemas.ts';
-import { AvroEncoder, WIRE_HEADER_BYTES } from '../adapters/avro-encoder.ts';
+import { alertEncoder, alertRecord, decodeVersion, newestVersion } from '../adapters/alert-schemas.ts';
 import { MemorySink } from '../adapters/memory-sink.ts';
 import { MemorySource, type MemorySourceOptions } from '../adapters/memory-source.ts';
 import { MemorySpool } from '../adapters/memory-spool.ts';
@@ -82,7 +81,7 @@ export function fixture(options: FixtureOptions): Fixture {
     source: new MemorySource(options.chunks, { limits: LIMITS, ...options.source }),
     spool,
     sink,
-    encoder: new AvroEncoder(),
+    encoder: alertEncoder,
     mapContext: { fields: fieldTable(alertRecord), nodeId: NODE_ID, nowMicros: systemClock.nowMicros },
     settings: {
       spoolFull: 'auto',
@@ -126,11 +125,7 @@ function produced({ kind, value, headers }: SpooledRecord): Produced {
   }
   const bytes = Buffer.from(value ?? []);
   if (kind === 'deadLetter') return { kind, sequence: undefined, message: bytes.toString(), lost: null };
-  const alert = alertType.fromBuffer(bytes.subarray(WIRE_HEADER_BYTES)) as {
-    Sequence: number;
-    Message: string;
-    Lost: object | null;
-  };
+  const alert = decodeVersion(bytes, newestVersion);
   return { kind, sequence: alert.Sequence, message: alert.Message, lost: alert.Lost && { ...alert.Lost } };
 }
 

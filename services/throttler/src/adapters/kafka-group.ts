@@ -5,7 +5,7 @@ import { EventEmitter, once } from 'node:events';
 
 import type { AlertKafka } from '@alert-throttle/kafka';
 import type { Logger } from '@alert-throttle/observability';
-import type { Batch, Consumer } from 'kafkajs';
+import type { Batch, Consumer, IHeaders } from 'kafkajs';
 
 import type { FetchControl, FetchedBatch, MonotonicClock, RawRecord } from '../ports.ts';
 
@@ -27,8 +27,8 @@ export interface GroupListener {
   /** The consumer crashed: nothing is ours until `assigned` says so. */
   lost(): void;
   batch(partition: number, batch: FetchedBatch): Promise<void>;
-  /** A fetch of control records only. `end` is the offset after them. */
-  skipped(partition: number, end: number): void;
+  /** A fetch of control records only, from `start` on. `end` is the offset after them. */
+  skipped(partition: number, start: number, end: number): void;
 }
 
 export interface KafkaGroupOptions {
@@ -116,7 +116,10 @@ export class KafkaGroup implements FetchControl {
         partitionsConsumedConcurrently: CONCURRENT_PARTITIONS,
         eachBatch: async (payload) => {
           const { batch } = payload;
-          await this.#options.listener.batch(batch.partition, fetched(batch));
+          await this.#options.listener.batch(
+            batch.partition,
+            fetched(batch, () => payload.heartbeat()),
+          );
           // Where the owner wants another offset it has sought it, and a seek wins.
           payload.resolveOffset(batch.messages.at(-1)?.offset ?? batch.lastOffset());
         },
@@ -149,7 +152,11 @@ export class KafkaGroup implements FetchControl {
   /** kafkajs refuses these calls while no consumer runs; the next assignment starts from scratch anyway. */
   #control(act: (consumer: Consumer) => void): void {
     if (this.#consumer === undefined || !this.#joined) return;
-    act(this.#consumer);
+    try {
+      act(this.#consumer);
+    } catch (error) {
+      this.#options.logger.debug({ err: error }, 'the consumer is ending');
+    }
   }
 
   #listen(consumer: Consumer): void {
@@ -165,9 +172,11 @@ export class KafkaGroup implements FetchControl {
       if (this.#consumer === consumer) this.#alive();
     });
     consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
-      if (payload.topic === topic && payload.batchSize === 0) {
-        listener.skipped(payload.partition, Number(payload.lastOffset) + 1);
-      }
+      if (this.#consumer !== consumer || payload.topic !== topic || payload.batchSize > 0) return;
+      const end = Number(payload.lastOffset) + 1;
+      // Null, against its type, where the fetch held only records before the one asked for.
+      const first = payload.firstOffset as string | null;
+      listener.skipped(payload.partition, first === null ? end : Number(first), end);
     });
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       if (this.#consumer !== consumer) return;
@@ -187,7 +196,7 @@ export class KafkaGroup implements FetchControl {
   }
 }
 
-function fetched(batch: Batch): FetchedBatch {
+function fetched(batch: Batch, heartbeat: () => Promise<void>): FetchedBatch {
   const { fetchedOffset } = batch as Batch & { readonly fetchedOffset: string };
   return {
     records: batch.messages.map((message): RawRecord => ({
@@ -195,10 +204,31 @@ function fetched(batch: Batch): FetchedBatch {
       appendMs: Number(message.timestamp),
       key: message.key,
       value: message.value,
-      headers: message.headers,
+      headers: cleanHeaders(message.headers),
     })),
+    heartbeat,
     fetchedOffset: Number(fetchedOffset),
     end: Number(batch.lastOffset()) + 1,
     highWatermark: Number(batch.highWatermark),
   };
+}
+
+/**
+ * Headers as kafkajs can write them again. It cannot write a null value, which Java clients may send, and it
+ * reads a header named like a property of every object (`constructor`) together with that property.
+ */
+export function cleanHeaders(headers: IHeaders | undefined): IHeaders | undefined {
+  const names = Object.keys(headers ?? {});
+  if (headers === undefined || names.length === 0) return undefined;
+  return Object.fromEntries(
+    names.map((name) => {
+      const found: unknown = headers[name];
+      const values: unknown[] = Array.isArray(found) ? found : [found];
+      const kept = values.flatMap((value) => {
+        if (value === null) return [Buffer.alloc(0)];
+        return Buffer.isBuffer(value) ? [value] : [];
+      });
+      return [name, kept.length === 1 ? kept[0] : kept];
+    }),
+  );
 }

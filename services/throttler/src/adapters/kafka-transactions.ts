@@ -8,6 +8,7 @@ import type { Kafka, Message, Producer, Transaction } from 'kafkajs';
 import { headerBytes } from '../core/header-bytes.ts';
 import type { CommittedOffset, OutputRecord, OutputTopic, PartitionTransactions } from '../ports.ts';
 
+const OUTPUT_TOPICS: readonly OutputTopic[] = ['throttled', 'deadLetter'];
 /** kafkajs groups messages by partition in quadratic time, so one send stays small. */
 const MAX_MESSAGES_PER_SEND = 1000;
 /** Below the broker's default max.message.bytes (1 MiB), with room for keys and headers. */
@@ -85,7 +86,11 @@ export class KafkaTransactions implements PartitionTransactions {
 
   async commit(outputs: readonly OutputRecord[], position: CommittedOffset): Promise<void> {
     const transaction = await this.#producer.transaction();
-    for (const chunk of chunks(outputs)) await this.#send(transaction, chunk);
+    // One topic a send: kafkajs retries by broker, and takes one topic's answer for the other's.
+    for (const topic of OUTPUT_TOPICS) {
+      const ofTopic = outputs.filter((output) => output.topic === topic);
+      for (const chunk of chunks(ofTopic)) await this.#send(transaction, topic, chunk);
+    }
     await this.#sendOffsets(transaction, position);
     await transaction.commit();
   }
@@ -94,24 +99,15 @@ export class KafkaTransactions implements PartitionTransactions {
     await this.#producer.disconnect();
   }
 
-  async #send(transaction: Transaction, chunk: readonly OutputRecord[]): Promise<void> {
-    const messages: Record<OutputTopic, Message[]> = { throttled: [], deadLetter: [] };
-    for (const output of chunk) {
-      messages[output.topic].push({
-        key: output.key,
-        value: output.value,
-        partition: this.#options.partition,
-        timestamp: String(output.timestampMs),
-        ...(output.headers === undefined ? {} : { headers: output.headers }),
-      });
-    }
-    const names: readonly OutputTopic[] = ['throttled', 'deadLetter'];
-    await transaction.sendBatch({
-      acks: -1,
-      topicMessages: names
-        .filter((name) => messages[name].length > 0)
-        .map((name) => ({ topic: this.#options.topics[name], messages: messages[name] })),
-    });
+  async #send(transaction: Transaction, topic: OutputTopic, chunk: readonly OutputRecord[]): Promise<void> {
+    const messages = chunk.map((output): Message => ({
+      key: output.key,
+      value: output.value,
+      partition: this.#options.partition,
+      timestamp: String(output.timestampMs),
+      ...(output.headers === undefined ? {} : { headers: output.headers }),
+    }));
+    await transaction.send({ acks: -1, topic: this.#options.topics[topic], messages });
   }
 
   async #sendOffsets(transaction: Transaction, position: CommittedOffset): Promise<void> {

@@ -17,13 +17,17 @@ export class SchemaDirectory implements SchemaSource {
   readonly #codec: AlertCodec;
   readonly #clock: MonotonicClock;
   readonly #logger: Logger;
+  /** Of the process: nobody waits any more. */
+  readonly #signal: AbortSignal;
+  /** Since when an id is taken for unknown. */
   readonly #unknownSinceMs = new Map<number, number>();
   readonly #fetching = new Map<number, Promise<void>>();
 
-  constructor(codec: AlertCodec, clock: MonotonicClock, logger: Logger) {
+  constructor(codec: AlertCodec, clock: MonotonicClock, logger: Logger, signal: AbortSignal) {
     this.#codec = codec;
     this.#clock = clock;
     this.#logger = logger;
+    this.#signal = signal;
   }
 
   reader(value: Buffer): AlertReader | undefined {
@@ -32,23 +36,25 @@ export class SchemaDirectory implements SchemaSource {
 
   isUnknown(schemaId: number): boolean {
     const sinceMs = this.#unknownSinceMs.get(schemaId);
-    return sinceMs !== undefined && this.#clock.nowMs() - sinceMs < ASK_AGAIN_AFTER_MS;
+    if (sinceMs === undefined) return false;
+    if (this.#clock.nowMs() - sinceMs >= ASK_AGAIN_AFTER_MS) void this.#askAgain(schemaId);
+    return true;
   }
 
   encode(alert: Alert): Buffer {
     return this.#codec.encode(alert);
   }
 
-  resolve(schemaId: number, signal: AbortSignal): Promise<void> {
+  resolve(schemaId: number): Promise<void> {
     let fetching = this.#fetching.get(schemaId);
     if (fetching === undefined) {
-      fetching = this.#fetch(schemaId, signal).finally(() => this.#fetching.delete(schemaId));
+      fetching = this.#fetch(schemaId).finally(() => this.#fetching.delete(schemaId));
       this.#fetching.set(schemaId, fetching);
     }
     return fetching;
   }
 
-  async #fetch(schemaId: number, signal: AbortSignal): Promise<void> {
+  async #fetch(schemaId: number): Promise<void> {
     let firstNotFoundMs: number | undefined;
     for (;;) {
       try {
@@ -65,7 +71,17 @@ export class SchemaDirectory implements SchemaSource {
         if (error instanceof AlertFormatError) return;
         this.#logger.warn({ schemaId, err: error }, 'the schema registry does not answer; waiting for it');
       }
-      await this.#clock.sleep(RETRY_MS, signal);
+      await this.#clock.sleep(RETRY_MS, this.#signal);
+    }
+  }
+
+  /** Beside the fold, once: records of an id that was found unknown do not wait a second time. */
+  async #askAgain(schemaId: number): Promise<void> {
+    this.#unknownSinceMs.set(schemaId, this.#clock.nowMs());
+    try {
+      if ((await this.#codec.fetch(schemaId)) === 'known') this.#unknownSinceMs.delete(schemaId);
+    } catch (error) {
+      this.#logger.debug({ schemaId, err: error }, 'asking again for an unknown schema failed');
     }
   }
 }

@@ -2,11 +2,12 @@
 
 import type { IHeaders } from 'kafkajs';
 
-/** Names and values together; the length of a text counts as its bytes. */
+/** Names and values together. */
 export function headerBytes(headers: IHeaders | undefined): number {
   let bytes = 0;
   for (const [name, value] of Object.entries(headers ?? {})) {
-    for (const one of Array.isArray(value) ? value : [value ?? '']) bytes += name.length + one.length;
+    for (const one of Array.isArray(value) ? value : [value ?? ''])
+      bytes += Buffer.byteLength(name) + Buffer.byteLength(one);
   }
   return bytes;
 }

@@ -13,6 +13,7 @@ import {
 import {
   appendTimeMicros,
   crossingDetails,
+  type Decision,
   type FoldSink,
   type IntervalEvent,
   type Limits,
@@ -126,6 +127,16 @@ export class RecordFolder implements FoldSink {
     return { folded: records.length, missingSchema: undefined };
   }
 
+  /** The schemas that must be fetched before these records can be folded, each once. */
+  missingSchemas(records: readonly RawRecord[]): number[] {
+    const ids = new Set<number>();
+    for (const record of records) {
+      const read = record.value === null ? undefined : this.#read(record, record.value);
+      if (typeof read === 'number') ids.add(read);
+    }
+    return [...ids];
+  }
+
   /** Time passes on an idle partition: what became due is reported. */
   advance(toMicros: number): void {
     this.#fold.advance(toMicros, this);
@@ -211,7 +222,27 @@ export class RecordFolder implements FoldSink {
       return;
     }
     if (isEligible(leading)) {
-      const decision = this.#fold.alert(
+      const decision = this.#decide(record, value, reader, leading, limits);
+      if (decision === undefined) return;
+      if (decision !== 'passed') {
+        this.#counts.dropped += 1;
+        return;
+      }
+    }
+    this.#counts.passed += 1;
+    this.#forward(record);
+  }
+
+  /** Undefined for an alert that is needed whole and turns out not to be: a dead letter. */
+  #decide(
+    record: RawRecord,
+    value: Buffer,
+    reader: AlertReader,
+    leading: LeadingFields,
+    limits: Limits,
+  ): Decision | undefined {
+    try {
+      return this.#fold.alert(
         {
           containerKey: containerKey(leading),
           eventTimeMicros: leading.EventTimeMicros,
@@ -224,13 +255,11 @@ export class RecordFolder implements FoldSink {
         limits,
         this,
       );
-      if (decision !== 'passed') {
-        this.#counts.dropped += 1;
-        return;
-      }
+    } catch (error) {
+      if (!(error instanceof AlertFormatError)) throw error;
+      this.#poison(record, { reason: REASON_OF_CODE[error.code], detail: error.message });
+      return undefined;
     }
-    this.#counts.passed += 1;
-    this.#forward(record);
   }
 
   #tombstone(record: RawRecord): void {

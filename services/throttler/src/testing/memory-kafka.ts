@@ -92,7 +92,7 @@ export class MemoryLogFacts implements LogFacts {
 /** Who is handed what the consumer fetches. */
 export interface FetchHandler {
   onBatch(batch: NonNullable<ReturnType<MemoryLog['read']>>): Promise<void>;
-  onSkipped(end: number): Promise<void>;
+  onSkipped(start: number, end: number): Promise<void>;
 }
 
 /** The partition in one member's consumer, as kafkajs fetches it. */
@@ -130,7 +130,7 @@ export class MemoryFetches implements FetchControl {
     this.#sought = false;
     if (batch.records.length === 0) {
       this.position = batch.end;
-      void handler.onSkipped(batch.end);
+      void handler.onSkipped(batch.fetchedOffset, batch.end);
       return true;
     }
     this.#busy = true;

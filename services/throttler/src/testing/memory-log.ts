@@ -89,7 +89,7 @@ export class MemoryLog {
     const end = Math.min(fetchedOffset + max, this.#end);
     if (end <= fetchedOffset) return undefined;
     const records = this.#records.filter(({ offset }) => offset >= fetchedOffset && offset < end);
-    return { records, fetchedOffset, end, highWatermark: this.#end };
+    return { records, fetchedOffset, end, highWatermark: this.#end, heartbeat: () => Promise.resolve() };
   }
 
   /** A new producer has the transactional id; whatever the one before had begun is aborted. */

@@ -46,13 +46,12 @@ export class MemorySchemas implements SchemaSource {
     return writer.encode(alert);
   }
 
-  async resolve(schemaId: number, signal: AbortSignal): Promise<void> {
+  async resolve(schemaId: number): Promise<void> {
     const found = await this.#gate.pass('resolve', () => this.#registry.get(schemaId));
     if (found !== undefined) this.register(schemaId, found);
     if (this.#readers.has(schemaId) || this.#unknown.has(schemaId)) return;
     const waiting = this.#waiting.get(schemaId) ?? Promise.withResolvers<undefined>();
     this.#waiting.set(schemaId, waiting);
-    signal.addEventListener('abort', () => waiting.reject(new Error('aborted')), { once: true });
     await waiting.promise;
   }
 

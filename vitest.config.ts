@@ -7,6 +7,7 @@ const outside = ['**/node_modules/**', '**/.stack*/**'];
 /** Projects that talk to the real Kafka, registry and Redis; they run after the unit tests, one after the other. */
 const withStack = {
   globalSetup: ['packages/test-kit/src/global-setup.ts'],
+  setupFiles: ['packages/test-kit/src/worker-setup.ts'],
   testTimeout: 120_000,
   hookTimeout: 120_000,
 };

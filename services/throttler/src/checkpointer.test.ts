@@ -1,3 +1,5 @@
+// The checkpoint behind the commits: what is written when, what is believed of what was loaded.
+
 import { FOLD_VERSION, PartitionFold } from '@alert-throttle/throttle';
 import { beforeEach, describe, expect, it } from 'vitest';
 

@@ -1,3 +1,5 @@
+// What is done with a partition in every state that it can be found in.
+
 import { describe, expect, it } from 'vitest';
 
 import { ClaimDelayed } from './claimant.ts';

@@ -1,3 +1,5 @@
+// An owner that has its partition: commits, idle time, limits, checkpoints.
+
 import { releasedSchemas } from '@alert-throttle/alert';
 import { describe, expect, it } from 'vitest';
 

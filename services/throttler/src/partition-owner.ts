@@ -275,6 +275,10 @@ export class PartitionOwner {
     if (now !== undefined && now.offset !== rebuild.target) {
       throw new ClaimDelayed(`the committed offset moved from ${rebuild.target} to ${now.offset}`);
     }
+    // Idle time and limits are committed without the offset moving; the checkpoint may be that of such a commit.
+    if (now !== undefined && now.metadata !== claim.committed?.metadata) {
+      throw new ClaimDelayed(`another owner committed at ${rebuild.target} meanwhile`);
+    }
     if (expected !== undefined) this.#checkDigest(rebuilding, expected);
     this.#fromLog = false;
     standing.rebuilding = undefined;

@@ -1,3 +1,5 @@
+// How the outputs of one transaction are cut into produce requests.
+
 import { describe, expect, it } from 'vitest';
 
 import type { OutputRecord } from '../ports.ts';

@@ -1,3 +1,5 @@
+// Every row of the claim table.
+
 import { describe, expect, it } from 'vitest';
 
 import { type ClaimFacts, type ClaimPlan, planClaim } from './claim-plan.ts';

@@ -1,3 +1,5 @@
+// Every reason for which a record is no alert, and what is kept of it.
+
 import avro from 'avsc';
 import { beforeEach, describe, expect, it } from 'vitest';
 

@@ -1,3 +1,5 @@
+// What the metadata of a committed offset must carry besides the log, and how long.
+
 import { formatOffsetMetadata, type Limits, parseOffsetMetadata } from '@alert-throttle/throttle';
 import { describe, expect, it } from 'vitest';
 

@@ -1,3 +1,5 @@
+// The fold without output, with limits and idle time at the offsets where they happened.
+
 import type { Limits, PartitionFold } from '@alert-throttle/throttle';
 import avro from 'avsc';
 import { AlertWriter } from '@alert-throttle/alert';

@@ -1,3 +1,5 @@
+// What goes out for the records of a partition, and in which order.
+
 import { type Alert, AlertWriter } from '@alert-throttle/alert';
 import { type Limits, PartitionFold } from '@alert-throttle/throttle';
 import avro from 'avsc';

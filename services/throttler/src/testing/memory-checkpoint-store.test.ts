@@ -1,3 +1,5 @@
+// The in-memory store keeps to the same contract as the one in Redis.
+
 import { checkpointStoreContract } from './checkpoint-store-contract.ts';
 import { MemoryCheckpoints, MemoryCheckpointStore } from './memory-checkpoint-store.ts';
 

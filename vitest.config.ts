@@ -14,6 +14,8 @@ const withStack = {
 
 export default defineConfig({
   test: {
+    // A forgotten `.only` would pass for the whole suite.
+    allowOnly: false,
     reporters: ['default', new CountReporter()],
     // The servers are stopped, and their data deleted, in the teardown.
     teardownTimeout: 60_000,

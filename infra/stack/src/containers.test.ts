@@ -71,9 +71,10 @@ describe('compose.yaml', () => {
     for (const volume of named) expect(compose.volumes).toHaveProperty(volume.split(':')[0] ?? '');
   });
 
-  it('is accepted by docker compose, where that is installed', () => {
+  it('is accepted by docker compose', (context) => {
     const env = { ...process.env, COMPOSE_PROFILES: 'tools' };
-    if (spawnSync('docker', ['compose', 'version'], { env }).status !== 0) return;
+    const compose = spawnSync('docker', ['compose', 'version'], { env });
+    context.skip(compose.status !== 0, 'needs docker with its compose plugin');
     const { status, stderr } = spawnSync('docker', ['compose', '-f', composeFile, 'config', '-q'], {
       env,
       encoding: 'utf8',

@@ -115,7 +115,9 @@ export class RegistryClient {
     const path = `/config/${encodeURIComponent(subject)}`;
     const before = await this.#request('GET', path);
     if (levelOf(before) === RULE) return RULE;
-    const put = await this.#request('PUT', path, { compatibility: RULE });
+    let put = await this.#request('PUT', path, { compatibility: RULE });
+    // Another instance makes the subject's rule at this moment: now there is one, which can be set.
+    if (put.status === 409) put = await this.#request('PUT', path, { compatibility: RULE });
     if (put.status === 200) return RULE;
     if (put.status !== 404) throw this.#unusable(put);
     return levelOf(before) ?? RULE;

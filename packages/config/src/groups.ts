@@ -93,7 +93,11 @@ export const topicCreationSettings = defineSettings({
     default: 6,
     description: 'Partitions of topics that are made because they are missing.',
   },
-  topicReplication: { type: integer(1, 32), default: 1, description: 'Replicas of such topics.' },
+  topicReplication: {
+    type: integer(-1, 32),
+    default: -1,
+    description: "Replicas of such topics; -1: as many as the brokers' own default says.",
+  },
 });
 
 export const groupSettings = defineSettings({

@@ -69,7 +69,8 @@ describe('where a value comes from', () => {
   test('given CONFIG_FILE, then it is read unless a file is named', () => {
     const file = fileOf('maxAlertPerSec: 20\n');
     expect(loadConfig(limitsSettings, { env: { CONFIG_FILE: file } }).maxAlertPerSec).toBe(20);
-    expect(configFile('other.yaml', { CONFIG_FILE: file })).toBe('other.yaml');
+    expect(configFile('/x/other.yaml', { CONFIG_FILE: file })).toBe('/x/other.yaml');
+    expect(configFile('other.yaml', { INIT_CWD: '/home/me' })).toBe('/home/me/other.yaml');
     expect(configFile(undefined, { CONFIG_FILE: '' })).toBeUndefined();
   });
 

@@ -1,4 +1,5 @@
 // Defaults, file and environment become one frozen config, or one error that names everything that is wrong.
+import { resolve } from 'node:path';
 import type { z } from 'zod';
 import { ConfigError, type ConfigProblem } from './errors.ts';
 import { sharedRules, sharedSettings } from './groups.ts';
@@ -44,11 +45,13 @@ export function loadConfig<const S extends Settings>(
   return loadWithOrigins(settings, options).config;
 }
 
-/** Path of the settings file: the option, else `CONFIG_FILE`; an empty text counts as not given. */
+/**
+ * Path of the settings file: the option, else `CONFIG_FILE`; an empty text counts as not given. A relative one is taken
+ * from the folder in which npm was called (INIT_CWD), as npm itself runs scripts elsewhere.
+ */
 export function configFile(option: string | undefined, env: Environment): string | undefined {
-  if (option !== undefined && option !== '') return option;
-  const named = env['CONFIG_FILE'];
-  return named === undefined || named === '' ? undefined : named;
+  const named = [option, env['CONFIG_FILE']].find((path) => path !== undefined && path !== '');
+  return named === undefined ? undefined : resolve(env['INIT_CWD'] ?? '.', named);
 }
 
 /** As loadConfig, and says where each value comes from. */

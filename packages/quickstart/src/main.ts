@@ -2,7 +2,7 @@
 import { isAbsolute, join, resolve } from 'node:path';
 import { ConfigError, configFile, settingsHelp } from '@alert-throttle/config';
 import { stopSignal } from '@alert-throttle/lifecycle';
-import { stackDir, StackError } from '@alert-throttle/stack';
+import { stackDir, stackEnv, StackError } from '@alert-throttle/stack';
 import { Command } from 'commander';
 import { ChildFailed } from './child.ts';
 import { createScreen } from './screen.ts';
@@ -57,7 +57,8 @@ function sourceOf(file: string | undefined): Source {
 async function main(options: Options): Promise<number> {
   const file = configFile(options.config, process.env);
   const path = file === undefined ? undefined : fromUsersFolder(file);
-  const settings = loadSettings({ env: process.env, file: path });
+  const dir = stackDir(process.env);
+  const settings = loadSettings({ env: process.env, file: path }, stackEnv({ dir }));
   const interruption = new AbortController();
   const session = new Session({
     ...settings,
@@ -65,7 +66,7 @@ async function main(options: Options): Promise<number> {
     follow: options.follow ?? false,
     env: path === undefined ? process.env : { ...process.env, CONFIG_FILE: path },
     root: ROOT,
-    stackDir: stackDir(process.env),
+    stackDir: dir,
     screen: createScreen(process.stdout),
     signal: interruption.signal,
   });

@@ -31,6 +31,8 @@ export class StackUse {
   readonly #mine: string;
   readonly #pid: number;
   readonly #commands: StackCommands;
+  /** While `up` is under way: the servers that were there before it. */
+  #before: readonly number[] | undefined;
 
   constructor(options: StackUseOptions) {
     this.#options = options;
@@ -46,10 +48,12 @@ export class StackUse {
     mkdirSync(this.#folder, { recursive: true });
     writeFileSync(this.#mine, startTimeOf(this.#pid) ?? '');
     const runningBefore = await this.#serverPids();
+    this.#before = runningBefore;
     const { env, started } = await this.#commands.up({ dir, log, signal, topics });
     if (!started) log('The stack was up already.');
     else if (runningBefore.length === 0)
       writeFileSync(join(this.#folder, OURS), (await this.#serverPids()).join(' '));
+    this.#before = undefined;
     return env;
   }
 
@@ -67,8 +71,10 @@ export class StackUse {
   /** Kills the servers where they are ours to stop. Their data survive that, as they survive a power cut. */
   async kill(): Promise<void> {
     rmSync(this.#mine, { force: true });
-    const running = await this.#serverPids();
-    if (running.length === 0 || this.#othersUseIt() || !this.#startedByUs(running)) return;
+    const before = this.#before;
+    const running = (await this.#serverPids()).filter((pid) => before?.includes(pid) !== true);
+    if (running.length === 0 || this.#othersUseIt()) return;
+    if (before === undefined && !this.#startedByUs(running)) return;
     for (const pid of running) killGroup(pid);
   }
 

@@ -322,7 +322,8 @@ export class PartitionOwner {
 
   /**
    * Stops fetching in front of a record whose schema is not known yet, and goes on when it is. All ids of the
-   * batch are asked for at once: garbage with many of them must not hold the partition up for each.
+   * batch are asked for at once, as garbage with many of them must not hold the partition up for each; but the
+   * records before such garbage do not wait for it.
    */
   #waitForSchemas(standing: Standing, batch: FetchedBatch): void {
     const { control, partition, schemas } = this.#deps;
@@ -330,7 +331,9 @@ export class PartitionOwner {
     const { position } = this.status();
     const ahead = batch.records.filter(({ offset }) => offset >= position);
     const ids = standing.claim.folder.missingSchemas(ahead);
-    Promise.all(ids.map((id) => schemas.resolve(id))).then(
+    const [first, ...others] = ids.map((id) => schemas.resolve(id));
+    for (const other of others) other.catch(() => undefined);
+    Promise.resolve(first).then(
       () => {
         if (this.#standing === standing) this.refetch();
       },

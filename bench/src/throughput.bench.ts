@@ -16,7 +16,7 @@ import { machine, type Machine } from './machine.ts';
 import { benchKafka, benchTopics, fillRaw, type Flood, PARTITIONS } from './pipeline-topics.ts';
 import { median, rounded } from './statistics.ts';
 
-const ALERTS = 400_000;
+const ALERTS = 300_000;
 const ROUNDS = 3;
 const POLL_MS = 20;
 /** A rate is taken between these shares of the log, so that starting and joining do not count. */

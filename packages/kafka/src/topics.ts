@@ -65,17 +65,34 @@ function topicConfigs({ raw, throttled, deadLetter }: TopicNames): ITopicConfig[
 const LEADER_ATTEMPTS = 50;
 const LEADER_PAUSE_MS = 200;
 
-/** A topic that another instance is making at this moment has no leaders yet. */
+/** A topic that is being made at this moment, by us or another instance, has no leaders that answer yet. */
 async function leadersOf(admin: Admin, names: TopicNames): Promise<void> {
   for (let attempt = 0; attempt < LEADER_ATTEMPTS; attempt++) {
-    const topics = await existingTopics(admin, names);
-    const led = topics.every((topic) => topic.partitions.every(({ leader }) => leader >= 0));
-    if (topics.length === 3 && led) return;
+    if (await leadersAnswer(admin, names)) return;
     await new Promise((resume) => setTimeout(resume, LEADER_PAUSE_MS));
   }
   throw new Error(
     `topics ${listOf(names).join(', ')} have no leaders after ${(LEADER_ATTEMPTS * LEADER_PAUSE_MS) / 1000} s`,
   );
+}
+
+/** A broker names leaders before they lead: only one that tells its offsets is one. */
+async function leadersAnswer(admin: Admin, names: TopicNames): Promise<boolean> {
+  try {
+    const topics = await existingTopics(admin, names);
+    const led = topics.every((topic) => topic.partitions.every(({ leader }) => leader >= 0));
+    if (topics.length < listOf(names).length || !led) return false;
+    for (const name of listOf(names)) await admin.fetchTopicOffsets(name);
+    return true;
+  } catch (error) {
+    if (isRetriable(error)) return false;
+    throw error;
+  }
+}
+
+/** As kafkajs marks its errors. */
+function isRetriable(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'retriable' in error && error.retriable === true;
 }
 
 /** What is not as the throttler needs it, each with the command that sets it right; nothing is changed. */

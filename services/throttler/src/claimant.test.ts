@@ -130,9 +130,12 @@ describe('a claim that goes on', () => {
     async (_, change) => {
       const on = await left();
       change(on);
-      const claimed = await attempt(on).claim();
+      const { claim, checkpointer } = attempt(on);
+      const claimed = await claim();
       expect(brief(claimed)).toBe(`log 0..${on.log.committed?.offset ?? -1}`);
       expect(claimed.claim.fold.windowCount).toBe(0);
+      // Nothing of what is stored may stay behind.
+      expect(checkpointer.mustReplace).toBe(true);
     },
   );
 

@@ -20,6 +20,7 @@ describe('a claim that is lost', () => {
       on.append(2, { ContainerID: 'c2' });
       await on.run();
       expect(on.owner.status().phase).toBe('claiming');
+      expect([on.fetches.paused, on.gate.calls.at(-1)]).toEqual([true, 'close']);
       await on.pass(RECLAIM_MS + 200);
       expect(on.owner.status()).toMatchObject({ phase: 'live', position: 7 });
       expect(on.outputs.slice(3)).toEqual(['c2 #5', 'c2 #6']);

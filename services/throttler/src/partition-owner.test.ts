@@ -47,6 +47,50 @@ describe('a live owner', () => {
     expect(on.outputs.at(-1)).toBe('c2 #7');
   });
 
+  it('asks for what lies in front of them where they begin further on', async () => {
+    const on = await throttled();
+    on.append(1, { ContainerID: 'c2' });
+    on.log.appendHidden(2);
+    await on.owner.onSkipped(6, 8);
+    expect([on.owner.status().position, on.fetches.position]).toEqual([5, 5]);
+    await on.run();
+    expect(on.outputs.slice(3)).toEqual(['c2 #5']);
+    expect(on.owner.status().position).toBe(8);
+  });
+
+  it('commits a very large batch in pieces, with a sign of life between them', async () => {
+    const on = await live();
+    for (let n = 0; n < 12_000; n++) on.append(1, { ContainerID: `c${n}` });
+    const batch = on.log.read(0, 20_000);
+    let beats = 0;
+    const heartbeat = (): Promise<void> => {
+      beats += 1;
+      return Promise.resolve();
+    };
+    if (batch) await on.owner.onBatch({ ...batch, heartbeat });
+    expect(on.log.commits.map(({ offset, outputs }) => [offset, outputs.length])).toEqual([
+      [0, 0],
+      [5000, 5000],
+      [10_000, 5000],
+      [12_000, 2000],
+    ]);
+    expect(beats).toBe(2);
+  });
+
+  it('leaves the rest of it where the group rebalances meanwhile, and goes on there', async () => {
+    const on = await live();
+    for (let n = 0; n < 6000; n++) on.append(1, { ContainerID: `c${n}` });
+    const batch = on.log.read(0, 20_000);
+    const heartbeat = (): Promise<void> => Promise.reject(new Error('REBALANCE_IN_PROGRESS'));
+    if (batch) await on.owner.onBatch({ ...batch, heartbeat });
+    expect(on.owner.status()).toMatchObject({ phase: 'live', position: 5000 });
+    on.owner.refetch();
+    await on.run();
+    expect(on.log.commits.map(({ offset }) => offset).slice(0, 2)).toEqual([0, 5000]);
+    expect(on.log.committed?.offset).toBe(6000);
+    expect(on.outputs.at(-1)).toBe('c5999 #5999');
+  });
+
   it('reports an interval once its time has passed on an idle partition, a second late', async () => {
     const on = await throttled();
     await on.pass(5800);

@@ -18,6 +18,8 @@ import type { CommittedOffset, FetchedBatch } from './ports.ts';
 /** After an error or a fence: a random pause of up to this before the partition is claimed again. */
 const RECLAIM_PAUSE_MS = 1000;
 const PROGRESS_EVERY_MS = 5000;
+/** Garbage may hold any number of schema ids; the registry is asked for so many of them at a time. */
+const SCHEMAS_AT_ONCE = 50;
 
 export interface OwnerStatus {
   readonly partition: number;
@@ -330,7 +332,7 @@ export class PartitionOwner {
     control.pause(partition);
     const { position } = this.status();
     const ahead = batch.records.filter(({ offset }) => offset >= position);
-    const ids = standing.claim.folder.missingSchemas(ahead);
+    const ids = standing.claim.folder.missingSchemas(ahead).slice(0, SCHEMAS_AT_ONCE);
     const [first, ...others] = ids.map((id) => schemas.resolve(id));
     for (const other of others) other.catch(() => undefined);
     Promise.resolve(first).then(

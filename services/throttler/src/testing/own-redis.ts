@@ -24,8 +24,13 @@ export class OwnRedis {
   /** Started and answering. `args` as on the command line, such as `--requirepass`, `secret`. */
   static async start(...args: string[]): Promise<OwnRedis> {
     const redis = new OwnRedis(await freePort(), args);
-    await redis.start();
-    return redis;
+    try {
+      await redis.start();
+      return redis;
+    } catch (error) {
+      await redis.close();
+      throw error;
+    }
   }
 
   get url(): string {

@@ -1,6 +1,7 @@
 // The commands stack:up, stack:down and stack:status.
 import { relative } from 'node:path';
 import { ConfigError, loadConfig, topicCreationSettings, topicSettings } from '@alert-throttle/config';
+import { topicNames } from '@alert-throttle/kafka';
 import { Command } from 'commander';
 import { messageOf, StackError } from './errors.ts';
 import { layoutOf } from './layout.ts';
@@ -46,7 +47,7 @@ program
 async function up(): Promise<void> {
   const config = loadConfig({ ...topicSettings, ...topicCreationSettings }, { env: process.env });
   const topics = {
-    names: { raw: config.rawTopic, throttled: config.throttledTopic, deadLetter: config.deadLetterTopic },
+    names: topicNames(config),
     partitions: config.topicPartitions,
   };
   const interruption = new AbortController();

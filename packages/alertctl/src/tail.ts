@@ -4,13 +4,13 @@
 // read is told by seek each time the group assigns the partitions, and at the end the group is deleted.
 import { randomUUID } from 'node:crypto';
 import { AlertCodec, AlertFormatError, RegistryUnavailableError } from '@alert-throttle/alert';
+import { registryOptions } from '@alert-throttle/config';
 import { kafkaFailure, type AlertKafka } from '@alert-throttle/kafka';
 import type { Admin, Consumer, KafkaMessage } from 'kafkajs';
 import { CommandError } from './errors.ts';
 import { existingTopic } from './group-offsets.ts';
 import { kafkaOf, type Session } from './session.ts';
 import { matches, recordJson, recordText, type TailContent, type TailFilter } from './tail-text.ts';
-import { registryOptions } from './topics.ts';
 
 export interface TailOptions extends TailFilter {
   readonly json?: boolean;

@@ -1,13 +1,14 @@
 // `alertctl topics`: makes the topics that are missing, registers the schema, and checks what is there.
-import { AlertCodec, type RegistryOptions } from '@alert-throttle/alert';
+import { AlertCodec } from '@alert-throttle/alert';
+import { registryOptions } from '@alert-throttle/config';
 import {
+  topicNames,
   checkTopics,
   createTopics,
   kafkaFailure,
   type TopicNames,
   type TopicProblem,
 } from '@alert-throttle/kafka';
-import type { AlertctlConfig } from './config.ts';
 import { kafkaOf, type Session } from './session.ts';
 import { plural } from './text.ts';
 
@@ -22,11 +23,7 @@ export interface TopicsOptions {
 export async function topics(session: Session, options: TopicsOptions): Promise<boolean> {
   const { config, out } = session;
   const kafka = kafkaOf(session);
-  const names: TopicNames = {
-    raw: config.rawTopic,
-    throttled: config.throttledTopic,
-    deadLetter: config.deadLetterTopic,
-  };
+  const names = topicNames(config);
   try {
     if (options.check !== true) {
       const size = {
@@ -54,19 +51,6 @@ async function registerSchemas({ config, out }: Session): Promise<void> {
     const id = await codec.register(topic);
     await out.print(`schema of ${topic}: id ${id}`);
   }
-}
-
-export function registryOptions(config: AlertctlConfig): RegistryOptions {
-  const {
-    schemaRegistryUrl: url,
-    schemaRegistryUsername: username,
-    schemaRegistryPassword: password,
-  } = config;
-  return {
-    url,
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
-  };
 }
 
 export function problemsText(names: TopicNames, problems: readonly TopicProblem[]): string {

@@ -25,6 +25,7 @@ export {
   type LoadOptions,
   type Origin,
 } from './load.ts';
+export { registryOptions, type RegistryAddress } from './registry-options.ts';
 export {
   defineSettings,
   environmentName,

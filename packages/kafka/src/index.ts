@@ -17,6 +17,7 @@ export {
   createTopics,
   OUTPUT_MESSAGE_BYTES,
   RAW_RETENTION_MS,
+  topicNames,
   topicProblems,
   type TopicFacts,
   type TopicNames,

@@ -1,4 +1,5 @@
 // The three topics as the throttler needs them: made where they are missing, checked where they exist.
+import type { ConfigOf, topicSettings } from '@alert-throttle/config';
 import kafkajs, { type Admin, type ITopicConfig, type ITopicMetadata } from 'kafkajs';
 import type { AlertKafka } from './client.ts';
 
@@ -6,6 +7,11 @@ export interface TopicNames {
   readonly raw: string;
   readonly throttled: string;
   readonly deadLetter: string;
+}
+
+/** The topics as the settings name them. */
+export function topicNames(config: ConfigOf<typeof topicSettings>): TopicNames {
+  return { raw: config.rawTopic, throttled: config.throttledTopic, deadLetter: config.deadLetterTopic };
 }
 
 export interface TopicProblem {

@@ -1,5 +1,6 @@
 // Where a run finds its servers: the local stack, or those that the user named. The topics exist afterwards.
 import type { RegistryOptions } from '@alert-throttle/alert';
+import { registryOptions } from '@alert-throttle/config';
 import {
   createKafka,
   createTopics,
@@ -37,19 +38,12 @@ export async function findServers(options: ServersOptions): Promise<Servers> {
     const addresses = await stack.up();
     return {
       kafka: { ...kafka, brokers: addresses.KAFKA_BROKERS.split(',') },
-      registry: registryOptions(config, addresses.SCHEMA_REGISTRY_URL),
+      registry: { ...registryOptions(config), url: addresses.SCHEMA_REGISTRY_URL },
       env: { ...env, ...addresses },
     };
   }
   const size = { partitions: config.topicPartitions, replication: config.topicReplication };
   const made = await createTopics(createKafka(kafka, logger), topics, size);
   if (made.length > 0) screen.print(`Topics made: ${made.join(', ')}.`);
-  return { kafka, registry: registryOptions(config, config.schemaRegistryUrl), env };
-}
-
-function registryOptions(
-  { schemaRegistryUsername: username, schemaRegistryPassword: password }: QuickstartConfig,
-  url: string,
-): RegistryOptions {
-  return { url, ...(username !== undefined && { username }), ...(password !== undefined && { password }) };
+  return { kafka, registry: registryOptions(config), env };
 }

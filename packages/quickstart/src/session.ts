@@ -5,7 +5,7 @@ import { relative } from 'node:path';
 import type { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AlertCodec } from '@alert-throttle/alert';
-import { createKafka, type TopicNames } from '@alert-throttle/kafka';
+import { createKafka, topicNames, type TopicNames } from '@alert-throttle/kafka';
 import { createLogger, type Logger } from '@alert-throttle/observability';
 import { behind, reached, type Positions } from './completion.ts';
 import { feedSample } from './feed.ts';
@@ -79,11 +79,7 @@ export class Session {
   constructor(options: SessionOptions) {
     const { config, signal, screen, stackDir } = options;
     this.#options = options;
-    this.#topics = {
-      raw: config.rawTopic,
-      throttled: config.throttledTopic,
-      deadLetter: config.deadLetterTopic,
-    };
+    this.#topics = topicNames(config);
     this.#folder = makeRunFolder(stackDir, new Date());
     this.#view = new View(screen);
     this.#log = createWriteStream(this.#folder.log('view'), { flags: 'a' });

@@ -3,8 +3,14 @@ import { hostname } from 'node:os';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
-import { AlertCodec, type RegistryOptions } from '@alert-throttle/alert';
-import { ConfigError, loadConfig, watchConfig, type ConfigWatcher } from '@alert-throttle/config';
+import { AlertCodec } from '@alert-throttle/alert';
+import {
+  ConfigError,
+  loadConfig,
+  registryOptions,
+  watchConfig,
+  type ConfigWatcher,
+} from '@alert-throttle/config';
 import { createKafka, kafkaOptions } from '@alert-throttle/kafka';
 import { Metrics, startHttp, type HttpServer, type Logger } from '@alert-throttle/observability';
 import { alertEncoder, alertRecord, newestVersion } from './adapters/alert-schemas.ts';
@@ -177,19 +183,6 @@ function kafkaSink(config: ProducerConfig, logger: Logger): KafkaSink {
     clock: systemClock,
     warn: (fields, message) => logger.warn(fields, message),
   });
-}
-
-function registryOptions(config: ProducerConfig): RegistryOptions {
-  const {
-    schemaRegistryUrl: url,
-    schemaRegistryUsername: username,
-    schemaRegistryPassword: password,
-  } = config;
-  return {
-    url,
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
-  };
 }
 
 function serve(

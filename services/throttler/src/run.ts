@@ -4,8 +4,14 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { AlertCodec } from '@alert-throttle/alert';
-import { type Environment, EXIT_CONFIG, loadConfig, watchConfig } from '@alert-throttle/config';
-import { createKafka, kafkaOptions, type AlertKafka, type TopicNames } from '@alert-throttle/kafka';
+import {
+  type Environment,
+  EXIT_CONFIG,
+  loadConfig,
+  registryOptions,
+  watchConfig,
+} from '@alert-throttle/config';
+import { createKafka, kafkaOptions, type AlertKafka, topicNames } from '@alert-throttle/kafka';
 import { type Logger, startHttp } from '@alert-throttle/observability';
 import { connectRedis, createRedis } from '@alert-throttle/redis';
 import type { Limits } from '@alert-throttle/throttle';
@@ -15,7 +21,7 @@ import { KafkaLogFacts } from './adapters/kafka-log-facts.ts';
 import { KafkaTransactions } from './adapters/kafka-transactions.ts';
 import { RedisCheckpointStore } from './adapters/redis-checkpoint-store.ts';
 import { SchemaDirectory } from './adapters/schema-directory.ts';
-import { type ThrottlerConfig, throttlerSettings } from './config.ts';
+import { throttlerSettings } from './config.ts';
 import { ThrottlerMetrics } from './metrics.ts';
 import { PartitionOwner } from './partition-owner.ts';
 import type { MonotonicClock } from './ports.ts';
@@ -224,17 +230,4 @@ async function topicsRight(
 
 function limitsOf({ alertThrottling, maxAlertPerSec, throttleSec }: Limits): Limits {
   return { alertThrottling, maxAlertPerSec, throttleSec };
-}
-
-function topicNames(config: ThrottlerConfig): TopicNames {
-  return { raw: config.rawTopic, throttled: config.throttledTopic, deadLetter: config.deadLetterTopic };
-}
-
-function registryOptions(config: ThrottlerConfig): ConstructorParameters<typeof AlertCodec>[0] {
-  const {
-    schemaRegistryUrl: url,
-    schemaRegistryUsername: username,
-    schemaRegistryPassword: password,
-  } = config;
-  return { url, ...(username !== undefined && { username }), ...(password !== undefined && { password }) };
 }

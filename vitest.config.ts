@@ -45,8 +45,8 @@ export default defineConfig({
           name: 'fault',
           include: [`${folders}/**/*.fault.test.ts`],
           exclude: outside,
-          // Kills and cuts must not hit a neighbour.
-          fileParallelism: false,
+          // A file that disturbs a server has one of its own, so that it does not hit a neighbour.
+          maxWorkers: 2,
           sequence: { groupOrder: 2 },
         },
       },

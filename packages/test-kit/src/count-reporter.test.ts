@@ -93,3 +93,13 @@ it('is one line that has no room for doubt', () => {
   expect(closingLine({ passed: 10, failed: 0, skipped: 0 }, 1)).toBe('10 passed, 1 failed, 0 skipped');
   expect(closingLine({ passed: 10, failed: 3, skipped: 0 }, 1)).toBe('10 passed, 3 failed, 0 skipped');
 });
+
+it('says before it what the fault tests did', async () => {
+  const kit = JSON.stringify(join(import.meta.dirname, 'fault-tally.ts'));
+  const fault = `import { tally } from ${kit};\n`;
+  const body = "it('is checked', () => { tally({ faults: 2, alerts: 30 }); tally({ faults: 1 }); });";
+  write('a/one.test.ts', vitest + fault + body);
+  write('b/two.test.ts', vitest + fault + body);
+  const { lines } = await runVitest();
+  expect(lines.slice(-2)).toEqual(['6 faults injected, 60 alerts checked', '2 passed, 0 failed, 0 skipped']);
+});

@@ -1,6 +1,8 @@
-// Closes every test run with one plain line that people and CI can read: `N passed, N failed, N skipped`.
+// Closes every test run with one plain line that people and CI can read: `N passed, N failed, N skipped`; before it,
+// what the fault tests did.
 import { writeSync } from 'node:fs';
 import type { Reporter, SerializedError, TestModule, TestSuite } from 'vitest/node';
+import { add, type Tally } from './tally.ts';
 
 export interface Counts {
   readonly passed: number;
@@ -32,15 +34,27 @@ export function closingLine({ passed, failed, skipped }: Counts, exitCode: numbe
   return `${passed} passed, ${exitCode === 0 ? failed : Math.max(1, failed)} failed, ${skipped} skipped`;
 }
 
+/** What all tests together injected and checked. */
+export function tallyOf(modules: readonly TestModule[]): Tally {
+  const tests = modules.flatMap((module) => [...module.children.allTests()]);
+  return tests.reduce((sum, test) => add(sum, test.meta().tally ?? {}), { faults: 0, alerts: 0 });
+}
+
 export class CountReporter implements Reporter {
   private counts: Counts = { passed: 0, failed: 0, skipped: 0 };
+  private tally: Tally = { faults: 0, alerts: 0 };
 
   /** At the exit of the process: other reporters and the teardown of the stack write after the last test. */
   onInit(): void {
-    process.once('exit', (code) => writeSync(process.stdout.fd, `${closingLine(this.counts, code)}\n`));
+    process.once('exit', (code) => {
+      const { faults, alerts } = this.tally;
+      if (faults > 0) writeSync(process.stdout.fd, `${faults} faults injected, ${alerts} alerts checked\n`);
+      writeSync(process.stdout.fd, `${closingLine(this.counts, code)}\n`);
+    });
   }
 
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly SerializedError[]): void {
     this.counts = countTests(modules, unhandled);
+    this.tally = tallyOf(modules);
   }
 }

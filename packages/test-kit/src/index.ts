@@ -1,5 +1,6 @@
 // What tests against the real Kafka, registry and Redis have in common.
 export { checkout } from './checkout.ts';
+export { faultRounds, tally } from './fault-tally.ts';
 export { readTopic, type ReadOptions, type ReadRecord } from './read-topic.ts';
 export {
   runService,

@@ -1,5 +1,5 @@
 // Where everything of one stack lies: one folder that can be copied, moved away or deleted as a whole.
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 
 export const COMPONENTS = ['kafka', 'registry', 'redis'] as const;
 export type ComponentName = (typeof COMPONENTS)[number];
@@ -24,7 +24,8 @@ export interface Layout {
   data(name: ComponentName): string;
 }
 
-export function layoutOf(dir: string): Layout {
+export function layoutOf(folder: string): Layout {
+  const dir = resolve(folder);
   const run = join(dir, 'run');
   const logs = join(dir, 'logs');
   return {

@@ -8,11 +8,16 @@ import { makeTopics, type TopicPlan } from './kafka.ts';
 import type { Layout } from './layout.ts';
 import { choosePorts, PORT_NAMES, readPorts, writePorts, type PortName, type Ports } from './ports.ts';
 import { readPidFile } from './process-id.ts';
+import { pause } from './pause.ts';
 import { findPrograms } from './programs.ts';
 import { ServerDied, startServer, untilHealthy } from './server-process.ts';
 
 type Log = (line: string) => void;
 const quiet: Log = () => undefined;
+
+/** A broker that is started on old data loads its groups before it answers for them. */
+const SETTLE_PATIENCE_MS = 60_000;
+const SETTLE_POLL_MS = 200;
 
 export const DEFAULT_TOPICS: TopicPlan = {
   names: {
@@ -127,13 +132,15 @@ export class Start {
 
   private async settle(component: Component, ports: Ports, signal?: AbortSignal): Promise<void> {
     if (component.settle === undefined) return;
-    for (let attempt = 1; ; attempt++) {
+    const giveUpMs = Date.now() + SETTLE_PATIENCE_MS;
+    for (;;) {
       signal?.throwIfAborted();
       try {
         await component.settle(ports);
         return;
       } catch (error) {
-        if (attempt === 10) throw error;
+        if (Date.now() > giveUpMs) throw error;
+        await pause(SETTLE_POLL_MS, signal);
       }
     }
   }

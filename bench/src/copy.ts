@@ -1,21 +1,17 @@
-// The baselines of the throughput benchmark, each a process of its own like the throttler: the same client and
-// settings, nothing decided. `consume` only reads; `copy` writes every record to the other topic, partition by
+// The baselines of the throughput benchmark, each a process of its own like the throttler: the client as it is, with
+// the same settings, nothing decided. `consume` only reads; `copy` writes every record to the other topic, partition by
 // partition, in one transaction per fetched batch with its offset.
 
-import { createKafka } from '@alert-throttle/kafka';
-import type { Producer } from 'kafkajs';
+import { registerCompression } from '@alert-throttle/kafka';
+import { Kafka, logLevel, Partitioners, type Producer } from 'kafkajs';
 
 const [mode = '', brokers = '', group = '', from = '', to = ''] = process.argv.slice(2);
 const SEND = 1000;
-const silent = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-};
-const options = { brokers: brokers.split(','), clientId: `bench-${mode}` };
+/** kafkajs as it is, without what packages/kafka mends and replaces in it; only its codecs, to read the same log. */
+registerCompression();
+const options = { brokers: brokers.split(','), clientId: `bench-${mode}`, logLevel: logLevel.NOTHING };
 const producers = new Map<number, Promise<Producer>>();
-const producing = createKafka({ ...options, retry: { initialRetryTime: 10, retries: 10 } }, silent);
+const producing = new Kafka({ ...options, retry: { initialRetryTime: 10, retries: 10 } });
 
 function producerOf(partition: number): Promise<Producer> {
   let producer = producers.get(partition);
@@ -30,13 +26,14 @@ async function connected(partition: number): Promise<Producer> {
   const producer = producing.producer({
     transactionalId: `${group}/${partition}`,
     maxInFlightRequests: 1,
+    createPartitioner: Partitioners.DefaultPartitioner,
     transactionTimeout: 10_000,
   });
   await producer.connect();
   return producer;
 }
 
-const consumer = createKafka(options, silent).consumer({
+const consumer = new Kafka(options).consumer({
   groupId: group,
   sessionTimeout: 10_000,
   heartbeatInterval: 1000,
@@ -73,3 +70,6 @@ await consumer.run({
     payload.resolveOffset(batch.lastOffset());
   },
 });
+
+// So that a profile is written.
+process.once('SIGTERM', () => process.exit(0));

@@ -15,7 +15,10 @@ type Resolver = ReturnType<Type['createResolver']>;
 type Field = types.Field;
 
 export interface AlertReader {
-  /** The leading fields, after checking that the rest is all there. Throws AlertFormatError. */
+  /**
+   * The leading fields, after checking that the rest is all there: one object, good until the next call. Throws
+   * AlertFormatError.
+   */
   leading(value: Buffer): LeadingFields;
   /** The whole alert, resolved to the newest schema. Throws AlertFormatError. */
   decode(value: Buffer): Alert;
@@ -79,6 +82,20 @@ class CompiledReader implements AlertReader {
   readonly #resolver: Resolver | undefined;
   readonly #strings: string[] = STRINGS.map(() => '');
   readonly #longs: number[] = LONGS.map(() => 0);
+  readonly #leading: LeadingFields = {
+    ContainerID: '',
+    NodeID: '',
+    BootID: '',
+    Sequence: 0,
+    EventTimeMicros: 0,
+    Type: '',
+    Operation: '',
+    Action: '',
+    Enforcer: '',
+    NamespaceName: '',
+    PolicyName: '',
+    Severity: '',
+  };
 
   constructor(writer: Type) {
     const fields = fieldsOf(writer);
@@ -145,20 +162,20 @@ class CompiledReader implements AlertReader {
   #take(): LeadingFields {
     const strings = this.#strings;
     const longs = this.#longs;
-    return {
-      ContainerID: strings[0] as string,
-      NodeID: strings[1] as string,
-      BootID: strings[2] as string,
-      Sequence: longs[0] as number,
-      EventTimeMicros: longs[1] as number,
-      Type: strings[3] as string,
-      Operation: strings[4] as string,
-      Action: strings[5] as string,
-      Enforcer: strings[6] as string,
-      NamespaceName: strings[7] as string,
-      PolicyName: strings[8] as string,
-      Severity: strings[9] as string,
-    };
+    const leading = this.#leading;
+    leading.ContainerID = strings[0] as string;
+    leading.NodeID = strings[1] as string;
+    leading.BootID = strings[2] as string;
+    leading.Sequence = longs[0] as number;
+    leading.EventTimeMicros = longs[1] as number;
+    leading.Type = strings[3] as string;
+    leading.Operation = strings[4] as string;
+    leading.Action = strings[5] as string;
+    leading.Enforcer = strings[6] as string;
+    leading.NamespaceName = strings[7] as string;
+    leading.PolicyName = strings[8] as string;
+    leading.Severity = strings[9] as string;
+    return leading;
   }
 }
 

@@ -12,6 +12,9 @@ const PLACES = 1024;
 export class StringCache {
   readonly #strings: string[] = Array.from({ length: PLACES }, () => '');
   readonly #bytes = new Uint8Array(PLACES * MAX_BYTES);
+  readonly #cached = new DataView(this.#bytes.buffer);
+  /** Of the buffer that was read last: a whole fetch lies in one. */
+  #view: DataView = new DataView(new ArrayBuffer(0));
 
   /** The bytes from `start` to `end` as UTF-8 text. */
   read(bytes: Buffer, start: number, end: number): string {
@@ -27,19 +30,28 @@ export class StringCache {
       Math.imul(((bytes[start + (length >> 2)] as number) << 8) | length, 0x27d4eb2f);
     const place = hash >>> 22;
     const known = this.#strings[place] as string;
-    const cached = this.#bytes;
     const base = place * MAX_BYTES;
     // What is cached has as many characters as bytes, so the length of one is the length of the other.
-    if (known.length === length) {
-      let n = 0;
-      while (n < length && cached[base + n] === bytes[start + n]) n++;
-      if (n === length) return known;
-    }
+    if (known.length === length && this.#isCached(base, bytes, start, length)) return known;
     const made = bytes.toString('utf8', start, end);
     if (made.length === length) {
       this.#strings[place] = made;
-      for (let n = 0; n < length; n++) cached[base + n] = bytes[start + n] as number;
+      this.#bytes.set(bytes.subarray(start, end), base);
     }
     return made;
+  }
+
+  /** Compares four bytes at a time, and then what is left. */
+  #isCached(base: number, bytes: Buffer, start: number, length: number): boolean {
+    if (this.#view.buffer !== bytes.buffer) this.#view = new DataView(bytes.buffer);
+    const view = this.#view;
+    const cached = this.#cached;
+    const at = bytes.byteOffset + start;
+    let n = 0;
+    for (const last = length - 4; n <= last; n += 4) {
+      if (view.getInt32(at + n) !== cached.getInt32(base + n)) return false;
+    }
+    for (; n < length; n++) if (view.getUint8(at + n) !== cached.getUint8(base + n)) return false;
+    return true;
   }
 }

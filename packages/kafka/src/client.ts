@@ -15,6 +15,7 @@ import { stopIdleTimers } from './idle-timer.ts';
 import { logInto, type KafkaLogger } from './logging.ts';
 import { keepCommittedOffsets } from './offset-reset.ts';
 import { murmur2Partitioner } from './partitioning.ts';
+import { replaceProduceEncoder } from './produce-encoder.ts';
 
 /** PEM texts. An empty object is TLS with the CAs that Node knows. */
 export interface TlsOptions {
@@ -64,6 +65,7 @@ export function createKafka(options: KafkaOptions, logger: KafkaLogger): AlertKa
   stopIdleTimers();
   keepCommittedOffsets();
   registerCompression();
+  replaceProduceEncoder();
   return new AlertKafka(options, logger);
 }
 

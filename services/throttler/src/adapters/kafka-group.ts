@@ -5,7 +5,7 @@ import { EventEmitter, once } from 'node:events';
 
 import type { AlertKafka } from '@alert-throttle/kafka';
 import type { Logger } from '@alert-throttle/observability';
-import type { Batch, Consumer, IHeaders } from 'kafkajs';
+import type { Batch, Consumer, IHeaders, KafkaMessage } from 'kafkajs';
 
 import type { FetchControl, FetchedBatch, MonotonicClock, RawRecord } from '../ports.ts';
 
@@ -199,13 +199,7 @@ export class KafkaGroup implements FetchControl {
 function fetched(batch: Batch, heartbeat: () => Promise<void>): FetchedBatch {
   const { fetchedOffset } = batch as Batch & { readonly fetchedOffset: string };
   return {
-    records: batch.messages.map((message): RawRecord => ({
-      offset: Number(message.offset),
-      appendMs: Number(message.timestamp),
-      key: message.key,
-      value: message.value,
-      headers: cleanHeaders(message.headers),
-    })),
+    records: batch.messages.map((message) => new FetchedRecord(message)),
     heartbeat,
     fetchedOffset: Number(fetchedOffset),
     end: Number(batch.lastOffset()) + 1,
@@ -213,13 +207,50 @@ function fetched(batch: Batch, heartbeat: () => Promise<void>): FetchedBatch {
   };
 }
 
+/** All records of a record batch that the broker stamped have one append time. */
+const latestTime = { text: '', ms: 0 };
+
+/** A message of kafkajs as a record; what it holds as text is turned into numbers only where somebody asks. */
+class FetchedRecord implements RawRecord {
+  readonly #message: KafkaMessage;
+
+  constructor(message: KafkaMessage) {
+    this.#message = message;
+  }
+
+  get offset(): number {
+    return Number(this.#message.offset);
+  }
+
+  get appendMs(): number {
+    const { timestamp } = this.#message;
+    if (timestamp !== latestTime.text) {
+      latestTime.text = timestamp;
+      latestTime.ms = Number(timestamp);
+    }
+    return latestTime.ms;
+  }
+
+  get key(): Buffer | null {
+    return this.#message.key;
+  }
+
+  get value(): Buffer | null {
+    return this.#message.value;
+  }
+
+  get headers(): IHeaders | undefined {
+    return cleanHeaders(this.#message.headers);
+  }
+}
+
 /**
  * Headers as kafkajs can write them again. It cannot write a null value, which Java clients may send, and it
  * reads a header named like a property of every object (`constructor`) together with that property.
  */
 export function cleanHeaders(headers: IHeaders | undefined): IHeaders | undefined {
-  const names = Object.keys(headers ?? {});
-  if (headers === undefined || names.length === 0) return undefined;
+  if (headers === undefined || isEmpty(headers)) return undefined;
+  const names = Object.keys(headers);
   return Object.fromEntries(
     names.map((name) => {
       const found: unknown = headers[name];
@@ -231,4 +262,10 @@ export function cleanHeaders(headers: IHeaders | undefined): IHeaders | undefine
       return [name, kept.length === 1 ? kept[0] : kept];
     }),
   );
+}
+
+/** Almost all records have none; a list of their names need not be made to see that. */
+function isEmpty(headers: IHeaders): boolean {
+  for (const _ in headers) return false;
+  return true;
 }

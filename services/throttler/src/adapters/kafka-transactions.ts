@@ -10,7 +10,7 @@ import type { CommittedOffset, OutputRecord, OutputTopic, PartitionTransactions 
 
 const OUTPUT_TOPICS: readonly OutputTopic[] = ['throttled', 'deadLetter'];
 /** kafkajs groups messages by partition in quadratic time, so one send stays small. */
-const MAX_MESSAGES_PER_SEND = 1000;
+const MAX_MESSAGES_PER_SEND = 250;
 /** Below the broker's default max.message.bytes (1 MiB), with room for keys and headers. */
 const MAX_BYTES_PER_SEND = 900 * 1024;
 /** The coordinator answers CONCURRENT_TRANSACTIONS while it still writes the markers of the one before. */
@@ -100,13 +100,15 @@ export class KafkaTransactions implements PartitionTransactions {
   }
 
   async #send(transaction: Transaction, topic: OutputTopic, chunk: readonly OutputRecord[]): Promise<void> {
-    const messages = chunk.map((output): Message => ({
-      key: output.key,
-      value: output.value,
-      partition: this.#options.partition,
-      timestamp: String(output.timestampMs),
-      ...(output.headers === undefined ? {} : { headers: output.headers }),
-    }));
+    const { partition } = this.#options;
+    // Neighbours were often appended together.
+    let [ms, timestamp] = [-1, ''];
+    const messages = chunk.map(({ key, value, headers, timestampMs }): Message => {
+      if (timestampMs !== ms) [ms, timestamp] = [timestampMs, String(timestampMs)];
+      return headers === undefined
+        ? { key, value, partition, timestamp }
+        : { key, value, partition, timestamp, headers };
+    });
     await transaction.send({ acks: -1, topic: this.#options.topics[topic], messages });
   }
 

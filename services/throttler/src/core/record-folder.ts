@@ -7,12 +7,10 @@ import {
   type AlertReader,
   containerKey,
   isEligible,
-  type LeadingFields,
   schemaIdOf,
 } from '@alert-throttle/alert';
 import {
   appendTimeMicros,
-  crossingDetails,
   type Decision,
   type FoldSink,
   type IntervalEvent,
@@ -25,6 +23,7 @@ import type { IHeaders } from 'kafkajs';
 
 import type { OutputRecord, RawRecord } from '../ports.ts';
 import { deadLetter, type Poison, type PoisonReason, tooLarge } from './dead-letter.ts';
+import { isText, SeenAlert } from './seen-alert.ts';
 
 /** What the folder needs of the codec; nothing in it waits. */
 export interface AlertSchemas {
@@ -88,6 +87,8 @@ export class RecordFolder implements FoldSink {
   readonly #schemas: AlertSchemas;
   readonly #topic: string;
   readonly #partition: number;
+  /** The alert that is being decided: one object for all, as this runs for each record. */
+  readonly #seen: SeenAlert;
   /** False while a state is rebuilt: the same fold, but nothing goes out. */
   #emit = false;
   /** In output order; the owner takes them with `takeOutputs`. */
@@ -99,6 +100,7 @@ export class RecordFolder implements FoldSink {
     this.#schemas = options.schemas;
     this.#topic = options.topic;
     this.#partition = options.partition;
+    this.#seen = new SeenAlert(options.partition);
   }
 
   /** The state is rebuilt: from here on what the fold decides goes out. */
@@ -120,18 +122,20 @@ export class RecordFolder implements FoldSink {
   }
 
   foldAll(records: readonly RawRecord[], limits: Limits): FoldResult {
-    for (const [index, record] of records.entries()) {
+    let folded = 0;
+    for (const record of records) {
       const missingSchema = this.#foldOne(record, limits);
-      if (missingSchema !== undefined) return { folded: index, missingSchema };
+      if (missingSchema !== undefined) return { folded, missingSchema };
+      folded += 1;
     }
-    return { folded: records.length, missingSchema: undefined };
+    return { folded, missingSchema: undefined };
   }
 
   /** The schemas that must be fetched before these records can be folded, each once. */
   missingSchemas(records: readonly RawRecord[]): number[] {
     const ids = new Set<number>();
     for (const record of records) {
-      const read = record.value === null ? undefined : this.#read(record, record.value);
+      const read = record.value === null ? undefined : this.#read(record, record.value, record.key);
       if (typeof read === 'number') ids.add(read);
     }
     return [...ids];
@@ -169,25 +173,22 @@ export class RecordFolder implements FoldSink {
 
   /** Returns the id of a schema that must be fetched first; the record was not touched then. */
   #foldOne(record: RawRecord, limits: Limits): number | undefined {
-    if (record.value === null) {
+    const { value } = record;
+    if (value === null) {
       this.#tombstone(record);
       return undefined;
     }
-    const read = this.#read(record, record.value);
+    const read = this.#read(record, value, record.key);
     if (typeof read === 'number') return read;
     this.#fold.advance(appendTimeMicros(record.appendMs), this);
     this.#counts.in += 1;
-    if ('reason' in read) {
-      this.#poison(record, read);
-    } else {
-      this.#alert(record, record.value, read.reader, read.leading, limits);
-    }
+    if (read !== undefined) this.#poison(record, read);
+    else this.#alert(record, limits);
     return undefined;
   }
 
-  /** The leading fields, or why the record is no alert, or the id of the schema to fetch. */
-  #read(record: RawRecord, value: Buffer): { reader: AlertReader; leading: LeadingFields } | Poison | number {
-    const { key } = record;
+  /** Undefined for an alert, which `#seen` then is; else why the record is none, or the id of the schema to fetch. */
+  #read(record: RawRecord, value: Buffer, key: Buffer | null): Poison | number | undefined {
     const large = tooLarge(record);
     if (large !== undefined) return large;
     if (key === null) return { reason: 'no-key', detail: 'an alert needs its container id as the key' };
@@ -200,29 +201,25 @@ export class RecordFolder implements FoldSink {
       }
       const leading = reader.leading(value);
       const expected = containerKey(leading);
-      if (key.toString() !== expected) {
+      if (!isText(key, expected)) {
         return { reason: 'key-mismatch', detail: `the key of this alert must be ${expected}` };
       }
-      return { reader, leading };
+      this.#seen.set(reader, value, leading, expected);
+      return undefined;
     } catch (error) {
       if (!(error instanceof AlertFormatError)) throw error;
       return { reason: REASON_OF_CODE[error.code], detail: error.message };
     }
   }
 
-  #alert(
-    record: RawRecord,
-    value: Buffer,
-    reader: AlertReader,
-    leading: LeadingFields,
-    limits: Limits,
-  ): void {
+  #alert(record: RawRecord, limits: Limits): void {
+    const { leading } = this.#seen;
     if (this.#fold.isRepeat(leading.NodeID, leading.BootID, leading.Sequence)) {
       this.#counts.repeats += 1;
       return;
     }
     if (isEligible(leading)) {
-      const decision = this.#decide(record, value, reader, leading, limits);
+      const decision = this.#decide(record, limits);
       if (decision === undefined) return;
       if (decision !== 'passed') {
         this.#counts.dropped += 1;
@@ -234,27 +231,10 @@ export class RecordFolder implements FoldSink {
   }
 
   /** Undefined for an alert that is needed whole and turns out not to be: a dead letter. */
-  #decide(
-    record: RawRecord,
-    value: Buffer,
-    reader: AlertReader,
-    leading: LeadingFields,
-    limits: Limits,
-  ): Decision | undefined {
+  #decide(record: RawRecord, limits: Limits): Decision | undefined {
+    this.#seen.offset = record.offset;
     try {
-      return this.#fold.alert(
-        {
-          containerKey: containerKey(leading),
-          eventTimeMicros: leading.EventTimeMicros,
-          policy: leading.PolicyName,
-          operation: leading.Operation,
-          partition: this.#partition,
-          offset: record.offset,
-          details: () => crossingDetails(reader.decode(value)),
-        },
-        limits,
-        this,
-      );
+      return this.#fold.alert(this.#seen, limits, this);
     } catch (error) {
       if (!(error instanceof AlertFormatError)) throw error;
       this.#poison(record, { reason: REASON_OF_CODE[error.code], detail: error.message });

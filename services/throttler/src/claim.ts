@@ -24,7 +24,7 @@ import type {
 /** A batch without output rides in the next transaction, at the latest after this. */
 const COMMIT_WITHIN_MS = 1000;
 /** Records of one transaction at most: a fetch that came compressed may hold many times as many. */
-const RECORDS_PER_COMMIT = 5000;
+export const RECORDS_PER_COMMIT = 5000;
 /** How often what changed goes to Redis. */
 const FLUSH_EVERY_MS = 1000;
 /** How often an unchanged checkpoint is looked at, and its age renewed: Redis may have lost it. */

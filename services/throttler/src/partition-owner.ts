@@ -10,10 +10,11 @@ import { limitsVersion } from '@alert-throttle/throttle';
 import type { Logger } from '@alert-throttle/observability';
 
 import { Checkpointer } from './checkpointer.ts';
-import type { Claim } from './claim.ts';
+import { type Claim, RECORDS_PER_COMMIT } from './claim.ts';
 import { Claimant, ClaimDelayed, type Claimed } from './claimant.ts';
 import type { OwnerDependencies } from './owner-dependencies.ts';
 import type { CommittedOffset, FetchedBatch } from './ports.ts';
+import { WaitingBatches } from './waiting-batches.ts';
 
 /** After an error or a fence: a random pause of up to this before the partition is claimed again. */
 const RECLAIM_PAUSE_MS = 1000;
@@ -50,6 +51,7 @@ export class PartitionOwner {
   readonly #stopped = new AbortController();
   #standing: Standing | undefined;
   #queue: Promise<void> = Promise.resolve();
+  readonly #waiting = new WaitingBatches(RECORDS_PER_COMMIT);
   #tickQueued = false;
   #problem: string | undefined;
   #lastProgressMs = 0;
@@ -93,24 +95,36 @@ export class PartitionOwner {
 
   /** After a rebalance that left the partition here: kafkajs has forgotten where it was. */
   refetch(): void {
+    this.#waiting.clear();
     if (this.#standing === undefined) return;
     this.#deps.control.seekAndResume(this.#deps.partition, this.status().position);
   }
 
-  /** One fetched batch. Never rejects: what fails here costs the claim, not the consumer. */
+  /**
+   * One fetched batch. Returns before it is decided, so that the next fetch is under way meanwhile; only where as
+   * many records wait as a transaction may hold, it returns after them. Never rejects: what fails here costs the
+   * claim, not the consumer.
+   */
   async onBatch(batch: FetchedBatch): Promise<void> {
-    await this.#serial(async (standing) => {
-      this.#highWatermark = batch.highWatermark;
-      const expected = this.status().position;
-      if (batch.fetchedOffset === expected) {
-        await (standing.rebuilding === undefined
-          ? this.#foldLive(standing.claim, batch)
-          : this.#foldRebuild(standing, standing.rebuilding, batch));
-        return;
-      }
-      await this.#checkBounds(expected);
-      this.#deps.control.seekAndResume(this.#deps.partition, expected);
+    this.#waiting.push(batch);
+    const decided = this.#serial(async (standing) => {
+      const next = this.#waiting.take();
+      if (next !== undefined) await this.#fold(standing, next);
     });
+    if (this.#waiting.records >= RECORDS_PER_COMMIT) await decided;
+  }
+
+  async #fold(standing: Standing, batch: FetchedBatch): Promise<void> {
+    this.#highWatermark = batch.highWatermark;
+    const expected = this.status().position;
+    if (batch.fetchedOffset === expected) {
+      await (standing.rebuilding === undefined
+        ? this.#foldLive(standing.claim, batch)
+        : this.#foldRebuild(standing, standing.rebuilding, batch));
+      return;
+    }
+    await this.#checkBounds(expected);
+    this.refetch();
   }
 
   /** A fetch that held only control records or aborted ones: the position moves, nothing is folded. */
@@ -188,6 +202,7 @@ export class PartitionOwner {
     if (this.#standing !== standing) return;
     this.#log.warn({ err: error }, 'the claim on this partition is lost; claiming it again');
     this.#standing = undefined;
+    this.#waiting.clear();
     void this.#reclaim();
     this.#deps.observer.reclaimed(this.#deps.partition);
     this.#deps.control.pause(this.#deps.partition);
@@ -330,6 +345,7 @@ export class PartitionOwner {
   #waitForSchemas(standing: Standing, batch: FetchedBatch): void {
     const { control, partition, schemas } = this.#deps;
     control.pause(partition);
+    this.#waiting.clear();
     const { position } = this.status();
     const ahead = batch.records.filter(({ offset }) => offset >= position);
     const ids = standing.claim.folder.missingSchemas(ahead).slice(0, SCHEMAS_AT_ONCE);

@@ -10,7 +10,7 @@ import type { CommittedOffset, OutputRecord, OutputTopic, PartitionTransactions 
 
 const OUTPUT_TOPICS: readonly OutputTopic[] = ['throttled', 'deadLetter'];
 /** kafkajs groups messages by partition in quadratic time, so one send stays small. */
-const MAX_MESSAGES_PER_SEND = 250;
+const MAX_MESSAGES_PER_SEND = 500;
 /** Below the broker's default max.message.bytes (1 MiB), with room for keys and headers. */
 const MAX_BYTES_PER_SEND = 900 * 1024;
 /** The coordinator answers CONCURRENT_TRANSACTIONS while it still writes the markers of the one before. */

@@ -58,8 +58,8 @@ const request = fc.record({
 it('writes the bytes that kafkajs would write', async () => {
   await fc.assert(
     fc.asyncProperty(request, async (options) => {
-      const { buf } = await encodeProduce(options as ProduceOptions);
-      const { buffer: expected } = await stock(options as ProduceOptions).encode();
+      const { buf } = await encodeProduce(options);
+      const { buffer: expected } = await stock(options).encode();
       expect(buf.equals(expected)).toBe(true);
     }),
     { numRuns: 1000 },
@@ -88,7 +88,10 @@ it('takes the place of the encoder for every version that brokers speak, once', 
     return (require(path) as EncodeRequest)({ acks: -1, timeout: 1, topicData: [] });
   });
   expect(versions.map(({ apiVersion }) => apiVersion)).toEqual([3, 4, 5, 6, 7]);
-  for (const { encode } of versions) expect((await encode()).offset).toBe((await encode()).buf.length);
+  for (const version of versions) {
+    const { buf, offset } = await version.encode();
+    expect(offset).toBe(buf.length);
+  }
   const replaced: unknown = require('kafkajs/src/protocol/requests/produce/v3/request');
   expect(replaced).not.toBe(stock);
   replaceProduceEncoder();

@@ -12,7 +12,8 @@ export interface ProduceOptions {
   readonly acks: number;
   readonly timeout: number;
   readonly transactionalId?: string | null;
-  readonly producerId?: unknown;
+  /** kafkajs's own 64-bit number, or text. */
+  readonly producerId?: { toString(): string };
   readonly producerEpoch?: number;
   readonly compression?: number;
   readonly topicData: readonly {
@@ -81,7 +82,7 @@ async function encodePartition(
   const records = encodeRecords(messages, Date.now());
   return encodeBatch(records, await compressed(records, compression), {
     attributes: (compression & CODEC_MASK) | (transactionalId ? TRANSACTIONAL : 0),
-    producerId: BigInt(String(producerId ?? -1)),
+    producerId: producerId === undefined ? -1n : BigInt(producerId.toString()),
     producerEpoch,
     firstSequence,
   });
@@ -94,8 +95,8 @@ interface CompressionModule {
 /** By the codecs that are registered with kafkajs. */
 async function compressed({ bytes }: Records, compression: number): Promise<Buffer> {
   if ((compression & CODEC_MASK) === 0) return bytes;
-  const { lookupCodec } = require('kafkajs/src/protocol/message/compression') as CompressionModule;
-  return lookupCodec(compression).compress({ buffer: bytes });
+  const codecs = require('kafkajs/src/protocol/message/compression') as CompressionModule;
+  return codecs.lookupCodec(compression).compress({ buffer: bytes });
 }
 
 function encoderOf(bytes: Buffer): Encoder {

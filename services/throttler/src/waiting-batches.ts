@@ -40,13 +40,13 @@ export class WaitingBatches {
     const taken = this.#batches.splice(0, joined);
     this.#records -= count;
     if (joined === 1) return first;
-    const { highWatermark, heartbeat } = taken.at(-1) ?? first;
+    const last = taken.at(-1) ?? first;
     return {
       records: taken.flatMap(({ records }) => records),
       fetchedOffset: first.fetchedOffset,
       end,
-      highWatermark,
-      heartbeat,
+      highWatermark: last.highWatermark,
+      heartbeat: () => last.heartbeat(),
     };
   }
 

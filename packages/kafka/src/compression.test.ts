@@ -1,6 +1,6 @@
 import kafkajs from 'kafkajs';
 import { describe, expect, test } from 'vitest';
-import { registerCompression, unpackSnappy } from './compression.ts';
+import { MAX_UNPACKED_BYTES, registerCompression, unpackSnappy } from './compression.ts';
 
 registerCompression();
 
@@ -19,6 +19,7 @@ function codec(type: number): Codec {
 
 describe('codecs', () => {
   test.each([
+    ['gzip', kafkajs.CompressionTypes.GZIP],
     ['snappy', kafkajs.CompressionTypes.Snappy],
     ['lz4', kafkajs.CompressionTypes.LZ4],
     ['zstd', kafkajs.CompressionTypes.ZSTD],
@@ -34,6 +35,20 @@ describe('codecs', () => {
   test('given bytes that are no frame, then lz4 and zstd reject', async () => {
     await expect(codec(kafkajs.CompressionTypes.LZ4).decompress(Buffer.from('nothing'))).rejects.toThrow();
     await expect(codec(kafkajs.CompressionTypes.ZSTD).decompress(Buffer.from('nothing'))).rejects.toThrow();
+  });
+});
+
+describe('a batch that is too large once unpacked', () => {
+  test.each([
+    ['gzip', kafkajs.CompressionTypes.GZIP],
+    ['lz4', kafkajs.CompressionTypes.LZ4],
+    ['zstd', kafkajs.CompressionTypes.ZSTD],
+  ])('is refused in %s; one of the largest size is not', async (_name, type) => {
+    const largest = await codec(type).compress({ buffer: Buffer.alloc(MAX_UNPACKED_BYTES) });
+    expect((await codec(type).decompress(largest)).length).toBe(MAX_UNPACKED_BYTES);
+    const larger = await codec(type).compress({ buffer: Buffer.alloc(MAX_UNPACKED_BYTES + 1) });
+    expect(larger.length).toBeLessThan(MAX_UNPACKED_BYTES / 100);
+    await expect(codec(type).decompress(larger)).rejects.toThrow(RangeError);
   });
 });
 

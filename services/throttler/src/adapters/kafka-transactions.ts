@@ -3,7 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { Kafka, Message, Producer, Transaction } from 'kafkajs';
+import type { CompressionTypes, Kafka, Message, Producer, Transaction } from 'kafkajs';
 
 import { headerBytes } from '../core/header-bytes.ts';
 import type { CommittedOffset, OutputRecord, OutputTopic, PartitionTransactions } from '../ports.ts';
@@ -30,6 +30,7 @@ export interface KafkaTransactionsOptions {
   readonly rawTopic: string;
   readonly topics: Readonly<Record<OutputTopic, string>>;
   readonly transactionTimeoutMs: number;
+  readonly compression: CompressionTypes;
 }
 
 /** kafkajs passes `metadata` of an offset through to the broker; its type does not know it. */
@@ -107,7 +108,8 @@ export class KafkaTransactions implements PartitionTransactions {
       timestamp: String(output.timestampMs),
       ...(output.headers === undefined ? {} : { headers: output.headers }),
     }));
-    await transaction.send({ acks: -1, topic: this.#options.topics[topic], messages });
+    const { topics, compression } = this.#options;
+    await transaction.send({ acks: -1, topic: topics[topic], messages, compression });
   }
 
   async #sendOffsets(transaction: Transaction, position: CommittedOffset): Promise<void> {

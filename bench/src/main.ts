@@ -1,7 +1,7 @@
 // npm run bench [-- NAME ...]: runs the benchmarks, prints a table for each on standard error and one JSON
 // object on standard output. Those that need servers use KAFKA_BROKERS and the others, or a stack of their own.
 
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 
 import { stackDown, stackUp, type StackEnv } from '@alert-throttle/stack';
 
@@ -11,7 +11,8 @@ import { decideBench } from './decide.bench.ts';
 import { latencyBench } from './latency.bench.ts';
 import { throughputBench } from './throughput.bench.ts';
 
-const STACK_DIR = '.stack-bench';
+/** Absolute: servers have working folders of their own. */
+const STACK_DIR = resolve('.stack-bench');
 
 type Bench = (env: () => Promise<StackEnv>) => unknown;
 

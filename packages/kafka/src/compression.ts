@@ -1,10 +1,10 @@
 // Reads and writes batches that are compressed: kafkajs itself knows only gzip, and has no bound for what comes out of it.
 import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
-import { gzip, unzip, zstdCompress, zstdDecompress } from 'node:zlib';
+import { gzip, unzip, zstdCompress, zstdCompressSync, zstdDecompress, zstdDecompressSync } from 'node:zlib';
 import type { ConfigOf, kafkaSettings } from '@alert-throttle/config';
 import kafkajs, { type CompressionTypes } from 'kafkajs';
-import { compressFrame, decompressFrame } from 'lz4-napi';
+import { compressFrame, compressFrameSync, decompressFrame, decompressFrameSync } from 'lz4-napi';
 import { checkLz4Frame } from './lz4-frame.ts';
 
 /** A batch larger than this once unpacked is refused: no broker accepts such a batch unpacked, so it is an attack. */
@@ -23,6 +23,15 @@ interface Codec {
   decompress(data: Buffer): Promise<Buffer>;
 }
 
+/**
+ * The work for batches up to these sizes, before packing and after it, is done at once: the way to a thread and back
+ * costs several times as much as a few alerts do (docs/adr/0010-compression.md).
+ */
+const SMALL_BYTES = 64 * 1024;
+const SMALL_PACKED_BYTES = 16 * 1024;
+/** What a small one that is unpacked at once may become; LZ4 cannot become much more. */
+const SMALL_UNPACKED_BYTES = 1024 * 1024;
+
 const packGzip = promisify(gzip);
 const unpackGzip = promisify(unzip);
 const packZstd = promisify(zstdCompress);
@@ -34,16 +43,30 @@ const gzipCodec: Codec = {
 };
 
 const zstd: Codec = {
-  // With its size in the header, a reader need not guess how much room it takes.
-  compress: ({ buffer }) => packZstd(buffer, { pledgedSrcSize: buffer.length }),
-  decompress: (data) => unpackZstd(data, { maxOutputLength: MAX_UNPACKED_BYTES }),
+  compress: async ({ buffer }) => {
+    // With its size in the header, a reader need not guess how much room it takes.
+    const options = { pledgedSrcSize: buffer.length };
+    return buffer.length <= SMALL_BYTES ? zstdCompressSync(buffer, options) : packZstd(buffer, options);
+  },
+  decompress: async (data) => {
+    if (data.length <= SMALL_PACKED_BYTES) {
+      try {
+        return zstdDecompressSync(data, { maxOutputLength: SMALL_UNPACKED_BYTES });
+      } catch (error) {
+        // Larger than that once unpacked.
+        if (!(error instanceof RangeError)) throw error;
+      }
+    }
+    return unpackZstd(data, { maxOutputLength: MAX_UNPACKED_BYTES });
+  },
 };
 
 const lz4: Codec = {
-  compress: ({ buffer }) => compressFrame(buffer),
+  compress: async ({ buffer }) =>
+    buffer.length <= SMALL_BYTES ? compressFrameSync(buffer) : compressFrame(buffer),
   decompress: async (data) => {
     checkLz4Frame(data, MAX_UNPACKED_BYTES);
-    return decompressFrame(data);
+    return data.length <= SMALL_PACKED_BYTES ? decompressFrameSync(data) : decompressFrame(data);
   },
 };
 

@@ -22,7 +22,7 @@ import { variedAlert } from './varied-alert.ts';
 
 const CODECS = ['none', 'gzip', 'lz4', 'zstd'] as const satisfies readonly Compression[];
 const CONTAINERS = 300;
-const ALERTS = 100_000;
+const ALERTS = 60_000;
 const SEND = 400 * PARTITIONS;
 const ROUNDS = 3;
 

@@ -27,9 +27,9 @@ interface Codec {
  * The work for batches up to these sizes, before packing and after it, is done at once: the way to a thread and back
  * costs several times as much as a few alerts do (docs/adr/0010-compression.md).
  */
-const SMALL_BYTES = 64 * 1024;
-const SMALL_PACKED_BYTES = 16 * 1024;
-/** What a small one that is unpacked at once may become; LZ4 cannot become much more. */
+const SMALL_BYTES = 256 * 1024;
+const SMALL_PACKED_BYTES = 64 * 1024;
+/** What a small one that is unpacked at once may become. LZ4 cannot make more than 16 MiB of it. */
 const SMALL_UNPACKED_BYTES = 1024 * 1024;
 
 const packGzip = promisify(gzip);

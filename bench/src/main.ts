@@ -1,20 +1,28 @@
 // npm run bench [-- NAME ...]: runs the benchmarks, prints a table for each on standard error and one JSON
 // object on standard output. Those that need servers use KAFKA_BROKERS and the others, or a stack of their own.
 
+import { join, resolve } from 'node:path';
+
 import { stackDown, stackUp, type StackEnv } from '@alert-throttle/stack';
 
 import { codecBench } from './codec.bench.ts';
+import { compressionBench } from './compression.bench.ts';
 import { decideBench } from './decide.bench.ts';
 import { latencyBench } from './latency.bench.ts';
 import { throughputBench } from './throughput.bench.ts';
 
-const STACK_DIR = '.stack-bench';
+/** Absolute: servers have working folders of their own. */
+const STACK_DIR = resolve('.stack-bench');
 
 type Bench = (env: () => Promise<StackEnv>) => unknown;
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   decide: () => decideBench(),
   codec: () => codecBench(),
+  compression: async (env) => {
+    const servers = await env();
+    return compressionBench(servers, own.stack ? join(STACK_DIR, 'kafka', 'data') : undefined);
+  },
   throughput: async (env) => throughputBench(await env()),
   latency: async (env) => latencyBench(await env()),
 };

@@ -8,6 +8,7 @@ import { checkout, testStack } from '@alert-throttle/test-kit';
 import { Scenario } from '@alert-throttle/throttler/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
+import { kcat, readWithKcat } from './testing/kcat.ts';
 import { installed, output, pythonWith } from './testing/programs.ts';
 
 const PYTHON = join(checkout, 'e2e', 'python');
@@ -83,31 +84,9 @@ function inOrder<T extends { readonly partition: number; readonly offset: number
   return [...records].sort((a, b) => a.partition - b.partition || a.offset - b.offset);
 }
 
-function kcat(...format: string[]): Promise<Buffer> {
-  return output('kcat', [
-    ...['-C', '-e', '-q', '-o', 'beginning', '-X', 'isolation.level=read_committed'],
-    ...['-b', testStack().KAFKA_BROKERS, '-t', scenario.topics.throttled],
-    ...format,
-  ]);
-}
-
 test('kcat sees the same records, byte for byte', async () => {
   await installed('kcat', ['-V'], 'kcat');
-  // %R is the length of the value in four bytes, or -1; the value follows.
-  const bytes = await kcat('-f', '%p %o %k %R%s');
-  const seen: { partition: number; offset: number; key: string; value: string | null }[] = [];
-  for (let at = 0; at < bytes.length;) {
-    const ends = [0, 0, 0];
-    for (let i = 0, from = at; i < ends.length; i++) from = (ends[i] = bytes.indexOf(' ', from)) + 1;
-    const [partition = '', offset = '', key = ''] = ends.map((end, i) =>
-      bytes.toString('latin1', i === 0 ? at : (ends[i - 1] ?? 0) + 1, end),
-    );
-    const valueAt = (ends[2] ?? 0) + 5;
-    const length = bytes.readInt32BE(valueAt - 4);
-    at = valueAt + Math.max(0, length);
-    const value = length < 0 ? null : bytes.toString('hex', valueAt, at);
-    seen.push({ partition: Number(partition), offset: Number(offset), key, value });
-  }
+  const seen = await readWithKcat(scenario.topics.throttled);
   const wanted = (await scenario.throttled()).map(({ partition, offset, key, value }) => ({
     partition,
     offset,
@@ -121,15 +100,18 @@ test('kcat sees the same records, byte for byte', async () => {
 test('an Avro client of another ecosystem finds the same alerts', { timeout: 300_000 }, async () => {
   await installed('kcat', ['-V'], 'kcat');
   const build = (await output('kcat', ['-V'])).toString();
-  const seen = /\bAvro\b/i.test(build) ? await readWithKcat() : await readWithPython();
+  const seen = /\bAvro\b/i.test(build) ? await readAvroWithKcat() : await readWithPython();
   expect(inOrder(seen)).toEqual(inOrder(await ours()));
   const operations = new Set(seen.map(({ value }) => value?.Operation));
   expect(operations).toEqual(new Set(['Process', 'AlertThreshold', 'AlertThresholdEnded', undefined]));
 });
 
-async function readWithKcat(): Promise<Seen[]> {
+async function readAvroWithKcat(): Promise<Seen[]> {
   const registry = testStack().SCHEMA_REGISTRY_URL;
-  const lines = (await kcat('-s', 'value=avro', '-r', registry, '-J')).toString().trim().split('\n');
+  const lines = (await kcat(scenario.topics.throttled, '-s', 'value=avro', '-r', registry, '-J'))
+    .toString()
+    .trim()
+    .split('\n');
   return lines.map((line) => {
     const { partition, offset, key, payload } = JSON.parse(line) as Omit<Seen, 'value'> & {
       payload: unknown;

@@ -33,6 +33,12 @@ export const kafkaSettings = defineSettings({
     default: ['127.0.0.1:9092'],
     description: 'Kafka brokers, host:port, with commas between them.',
   },
+  kafkaCompression: {
+    type: oneOf('none', 'gzip', 'lz4', 'zstd'),
+    default: 'zstd',
+    description:
+      'How batches are compressed that are written to Kafka: zstd, lz4, gzip or none. All are read.',
+  },
   kafkaTls: { type: bool(), default: false, description: 'Talk TLS to Kafka.' },
   kafkaTlsCaFile: { type: text('a path'), description: "PEM file with the CA of the brokers' certificates." },
   kafkaTlsCertFile: {

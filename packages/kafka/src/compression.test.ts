@@ -1,6 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import kafkajs from 'kafkajs';
 import { describe, expect, test } from 'vitest';
-import { registerCompression, unpackSnappy } from './compression.ts';
+import { MAX_UNPACKED_BYTES, registerCompression, unpackSnappy } from './compression.ts';
 
 registerCompression();
 
@@ -19,6 +20,7 @@ function codec(type: number): Codec {
 
 describe('codecs', () => {
   test.each([
+    ['gzip', kafkajs.CompressionTypes.GZIP],
     ['snappy', kafkajs.CompressionTypes.Snappy],
     ['lz4', kafkajs.CompressionTypes.LZ4],
     ['zstd', kafkajs.CompressionTypes.ZSTD],
@@ -26,6 +28,11 @@ describe('codecs', () => {
     const packed = await codec(type).compress({ buffer: data });
     expect(packed.length).toBeLessThan(data.length / 4);
     expect((await codec(type).decompress(packed)).equals(data)).toBe(true);
+    // Small and large ones go different ways, and so do small ones that become large.
+    for (const one of [data.subarray(0, 20_000), randomBytes(400_000), Buffer.alloc(5_000_000)])
+      expect((await codec(type).decompress(await codec(type).compress({ buffer: one }))).equals(one)).toBe(
+        true,
+      );
     expect(
       (await codec(type).decompress(await codec(type).compress({ buffer: Buffer.alloc(0) }))).length,
     ).toBe(0);
@@ -34,6 +41,20 @@ describe('codecs', () => {
   test('given bytes that are no frame, then lz4 and zstd reject', async () => {
     await expect(codec(kafkajs.CompressionTypes.LZ4).decompress(Buffer.from('nothing'))).rejects.toThrow();
     await expect(codec(kafkajs.CompressionTypes.ZSTD).decompress(Buffer.from('nothing'))).rejects.toThrow();
+  });
+});
+
+describe('a batch that is too large once unpacked', () => {
+  test.each([
+    ['gzip', kafkajs.CompressionTypes.GZIP],
+    ['lz4', kafkajs.CompressionTypes.LZ4],
+    ['zstd', kafkajs.CompressionTypes.ZSTD],
+  ])('is refused in %s; one of the largest size is not', async (_name, type) => {
+    const largest = await codec(type).compress({ buffer: Buffer.alloc(MAX_UNPACKED_BYTES) });
+    expect((await codec(type).decompress(largest)).length).toBe(MAX_UNPACKED_BYTES);
+    const larger = await codec(type).compress({ buffer: Buffer.alloc(MAX_UNPACKED_BYTES + 1) });
+    expect(larger.length).toBeLessThan(MAX_UNPACKED_BYTES / 100);
+    await expect(codec(type).decompress(larger)).rejects.toThrow(RangeError);
   });
 });
 

@@ -1,9 +1,11 @@
-// Reads (and writes) the batches of clients that compress with Snappy, LZ4 or Zstandard; kafkajs itself knows only gzip.
+// Reads and writes batches that are compressed: kafkajs itself knows only gzip, and has no bound for what comes out of it.
 import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
-import { zstdCompress, zstdDecompress } from 'node:zlib';
-import kafkajs from 'kafkajs';
-import { compressFrame, decompressFrame } from 'lz4-napi';
+import { gzip, unzip, zstdCompress, zstdCompressSync, zstdDecompress, zstdDecompressSync } from 'node:zlib';
+import type { ConfigOf, kafkaSettings } from '@alert-throttle/config';
+import kafkajs, { type CompressionTypes } from 'kafkajs';
+import { compressFrame, compressFrameSync, decompressFrame, decompressFrameSync } from 'lz4-napi';
+import { checkLz4Frame } from './lz4-frame.ts';
 
 /** A batch larger than this once unpacked is refused: no broker accepts such a batch unpacked, so it is an attack. */
 export const MAX_UNPACKED_BYTES = 256 * 1024 * 1024;
@@ -21,17 +23,51 @@ interface Codec {
   decompress(data: Buffer): Promise<Buffer>;
 }
 
-const pack = promisify(zstdCompress);
-const unpack = promisify(zstdDecompress);
+/**
+ * The work for batches up to these sizes, before packing and after it, is done at once: the way to a thread and back
+ * costs several times as much as a few alerts do (docs/adr/0010-compression.md).
+ */
+const SMALL_BYTES = 256 * 1024;
+const SMALL_PACKED_BYTES = 64 * 1024;
+/** What a small one that is unpacked at once may become. LZ4 cannot make more than 16 MiB of it. */
+const SMALL_UNPACKED_BYTES = 1024 * 1024;
+
+const packGzip = promisify(gzip);
+const unpackGzip = promisify(unzip);
+const packZstd = promisify(zstdCompress);
+const unpackZstd = promisify(zstdDecompress);
+
+const gzipCodec: Codec = {
+  compress: ({ buffer }) => packGzip(buffer),
+  decompress: (data) => unpackGzip(data, { maxOutputLength: MAX_UNPACKED_BYTES }),
+};
 
 const zstd: Codec = {
-  compress: ({ buffer }) => pack(buffer),
-  decompress: (data) => unpack(data, { maxOutputLength: MAX_UNPACKED_BYTES }),
+  compress: async ({ buffer }) => {
+    // With its size in the header, a reader need not guess how much room it takes.
+    const options = { pledgedSrcSize: buffer.length };
+    return buffer.length <= SMALL_BYTES ? zstdCompressSync(buffer, options) : packZstd(buffer, options);
+  },
+  decompress: async (data) => {
+    if (data.length <= SMALL_PACKED_BYTES) {
+      try {
+        return zstdDecompressSync(data, { maxOutputLength: SMALL_UNPACKED_BYTES });
+      } catch (error) {
+        // Larger than that once unpacked.
+        if (!(error instanceof RangeError)) throw error;
+      }
+    }
+    return unpackZstd(data, { maxOutputLength: MAX_UNPACKED_BYTES });
+  },
 };
 
 const lz4: Codec = {
-  compress: ({ buffer }) => compressFrame(buffer),
-  decompress: (data) => decompressFrame(data),
+  compress: async ({ buffer }) =>
+    buffer.length <= SMALL_BYTES ? compressFrameSync(buffer) : compressFrame(buffer),
+  decompress: async (data) => {
+    checkLz4Frame(data, MAX_UNPACKED_BYTES);
+    return data.length <= SMALL_PACKED_BYTES ? decompressFrameSync(data) : decompressFrame(data);
+  },
 };
 
 const snappy: Codec = {
@@ -69,7 +105,19 @@ export function unpackSnappy(data: Buffer): Buffer {
 /** Idempotent. */
 export function registerCompression(): void {
   const codecs = kafkajs.CompressionCodecs as Record<number, () => Codec>;
+  codecs[kafkajs.CompressionTypes.GZIP] = () => gzipCodec;
   codecs[kafkajs.CompressionTypes.Snappy] = () => snappy;
   codecs[kafkajs.CompressionTypes.LZ4] = () => lz4;
   codecs[kafkajs.CompressionTypes.ZSTD] = () => zstd;
 }
+
+/** What the settings may name. Snappy is only read: LZ4 packs as fast and smaller, and not in JavaScript. */
+export type Compression = ConfigOf<typeof kafkaSettings>['kafkaCompression'];
+
+/** As `compression` of a send takes it. */
+export const COMPRESSION_TYPES: Readonly<Record<Compression, CompressionTypes>> = {
+  none: kafkajs.CompressionTypes.None,
+  gzip: kafkajs.CompressionTypes.GZIP,
+  lz4: kafkajs.CompressionTypes.LZ4,
+  zstd: kafkajs.CompressionTypes.ZSTD,
+};

@@ -7,7 +7,12 @@ export {
   type SaslOptions,
   type TlsOptions,
 } from './client.ts';
-export { MAX_UNPACKED_BYTES, registerCompression } from './compression.ts';
+export {
+  COMPRESSION_TYPES,
+  MAX_UNPACKED_BYTES,
+  registerCompression,
+  type Compression,
+} from './compression.ts';
 export { KAFKA_ERROR_CODES, KafkaError, kafkaFailure, type KafkaErrorCode } from './errors.ts';
 export { stopIdleTimers } from './idle-timer.ts';
 export { logInto, type KafkaLogger } from './logging.ts';

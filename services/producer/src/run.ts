@@ -11,7 +11,7 @@ import {
   watchConfig,
   type ConfigWatcher,
 } from '@alert-throttle/config';
-import { createKafka, kafkaOptions } from '@alert-throttle/kafka';
+import { COMPRESSION_TYPES, createKafka, kafkaOptions } from '@alert-throttle/kafka';
 import { Metrics, startHttp, type HttpServer, type Logger } from '@alert-throttle/observability';
 import { alertEncoder, alertRecord, newestVersion } from './adapters/alert-schemas.ts';
 import { openFileSource, openStreamSource } from './adapters/jsonl-source.ts';
@@ -180,6 +180,7 @@ function kafkaSink(config: ProducerConfig, logger: Logger): KafkaSink {
     topics: { raw, throttled, deadLetter },
     brokers: config.kafkaBrokers,
     schemaVersion: newestVersion,
+    compression: COMPRESSION_TYPES[config.kafkaCompression],
     clock: systemClock,
     warn: (fields, message) => logger.warn(fields, message),
   });

@@ -11,7 +11,13 @@ import {
   registryOptions,
   watchConfig,
 } from '@alert-throttle/config';
-import { createKafka, kafkaOptions, type AlertKafka, topicNames } from '@alert-throttle/kafka';
+import {
+  COMPRESSION_TYPES,
+  createKafka,
+  kafkaOptions,
+  type AlertKafka,
+  topicNames,
+} from '@alert-throttle/kafka';
 import { type Logger, startHttp } from '@alert-throttle/observability';
 import { connectRedis, createRedis } from '@alert-throttle/redis';
 import type { Limits } from '@alert-throttle/throttle';
@@ -99,6 +105,7 @@ export async function runThrottler(options: RunOptions): Promise<number> {
             rawTopic: topics.raw,
             topics,
             transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
+            compression: COMPRESSION_TYPES[config.kafkaCompression],
           }),
         limits: () => limits,
         clock,

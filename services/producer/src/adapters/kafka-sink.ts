@@ -13,7 +13,7 @@ import {
   type TopicNames,
   type TopicProblem,
 } from '@alert-throttle/kafka';
-import type { IHeaders, Message, Producer, TopicMessages } from 'kafkajs';
+import type { CompressionTypes, IHeaders, Message, Producer, TopicMessages } from 'kafkajs';
 import { recordBytes } from '../core/record.ts';
 import { ProducerError, reasonOf } from '../errors.ts';
 import type { AlertSink, Clock, SpooledRecord } from '../ports.ts';
@@ -50,6 +50,7 @@ export interface KafkaSinkOptions {
   readonly topics: TopicNames;
   readonly brokers: readonly string[];
   readonly schemaVersion: number;
+  readonly compression: CompressionTypes;
   readonly clock: Clock;
   readonly warn: (fields: object, message: string) => void;
 }
@@ -130,7 +131,7 @@ export class KafkaSink implements AlertSink {
     try {
       await within(
         SEND_TIMEOUT_MS,
-        connection.producer.sendBatch({ acks: -1, topicMessages }),
+        connection.producer.sendBatch({ acks: -1, topicMessages, compression: this.#options.compression }),
         () => new ProducerError('SEND_TIMEOUT', `no answer within ${SEND_TIMEOUT_MS / 1000} s`),
       );
     } catch (error) {

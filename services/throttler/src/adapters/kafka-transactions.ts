@@ -3,7 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { Kafka, Message, Producer, Transaction } from 'kafkajs';
+import type { CompressionTypes, Kafka, Message, Producer, Transaction } from 'kafkajs';
 
 import { headerBytes } from '../core/header-bytes.ts';
 import type { CommittedOffset, OutputRecord, OutputTopic, PartitionTransactions } from '../ports.ts';
@@ -30,6 +30,7 @@ export interface KafkaTransactionsOptions {
   readonly rawTopic: string;
   readonly topics: Readonly<Record<OutputTopic, string>>;
   readonly transactionTimeoutMs: number;
+  readonly compression: CompressionTypes;
 }
 
 /** kafkajs passes `metadata` of an offset through to the broker; its type does not know it. */
@@ -100,7 +101,7 @@ export class KafkaTransactions implements PartitionTransactions {
   }
 
   async #send(transaction: Transaction, topic: OutputTopic, chunk: readonly OutputRecord[]): Promise<void> {
-    const { partition } = this.#options;
+    const { partition, topics, compression } = this.#options;
     // Neighbours were often appended together.
     let [ms, timestamp] = [-1, ''];
     const messages = chunk.map(({ key, value, headers, timestampMs }): Message => {
@@ -109,7 +110,7 @@ export class KafkaTransactions implements PartitionTransactions {
         ? { key, value, partition, timestamp }
         : { key, value, partition, timestamp, headers };
     });
-    await transaction.send({ acks: -1, topic: this.#options.topics[topic], messages });
+    await transaction.send({ acks: -1, topic: topics[topic], messages, compression });
   }
 
   async #sendOffsets(transaction: Transaction, position: CommittedOffset): Promise<void> {

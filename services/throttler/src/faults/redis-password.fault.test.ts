@@ -54,7 +54,7 @@ describe('given a Redis that asks for a password', () => {
       await become('second-secret');
       await redis.cutAll();
       await trouble.degraded();
-      await trouble.saysNext('does not accept this user or password');
+      await trouble.run.says('does not accept this user or password');
       await become('first-secret');
       await trouble.recovered();
 
@@ -91,7 +91,7 @@ describe('given a user of Redis', () => {
       await setUser('resetpass', '>second-secret');
       await redis.cutAll();
       await trouble.degraded();
-      await trouble.saysNext('does not accept this user or password');
+      await trouble.run.says('does not accept this user or password');
       await setUser('resetpass', '>first-secret');
       await trouble.recovered();
 
@@ -110,7 +110,8 @@ describe('given a user of Redis', () => {
     LONG,
     async () => {
       redis = await OwnRedis.start();
-      await setUser('>first-secret', '-@all');
+      // It may connect and ask Redis how it is, and that is all.
+      await setUser('>first-secret', '-@all', '+info');
       trouble = await RedisTrouble.begin({ redis, seed, env, startsDegraded: true });
       expect(JSON.stringify(await trouble.degraded())).toContain('NOPERM');
       await setUser(...rights);

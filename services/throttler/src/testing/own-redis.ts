@@ -46,6 +46,11 @@ export class OwnRedis {
     return `redis://127.0.0.1:${this.port}`;
   }
 
+  /** With the default user's password, for who looks into it. */
+  get ownersUrl(): string {
+    return this.password === undefined ? this.url : this.url.replace('//', `//:${this.password}@`);
+  }
+
   async start(): Promise<void> {
     const { file, argv0 } = redisServer();
     const args = ['--bind', '127.0.0.1', '--port', String(this.port), '--save', '', '--dir', this.#folder];

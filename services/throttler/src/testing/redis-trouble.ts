@@ -61,10 +61,10 @@ export class RedisTrouble {
 
   /** Waits until the stored state of every partition is of an offset beyond that. */
   async checkpointsBeyond(offset: number): Promise<number> {
-    const { scenario, run } = this;
+    const { run } = this;
     const lowest = async (): Promise<number> => {
       const partitions = Array.from({ length: TROUBLE_PARTITIONS }, (_, partition) => partition);
-      const stored = await Promise.all(partitions.map((partition) => scenario.checkpoint(partition)));
+      const stored = await Promise.all(partitions.map((partition) => this.#looked.checkpoint(partition)));
       return Math.min(...stored.map(({ fields }) => Number(fields.get('@offset') ?? -1)));
     };
     return run.until(`checkpoints beyond ${offset}`, async () => {
@@ -133,7 +133,7 @@ export class RedisTrouble {
     const seed = `FAULT_SEED=${this.#seed}`;
     try {
       await scenario.agrees();
-      await scenario.checkpointsAgree();
+      await this.#looked.checkpointsAgree();
     } catch (error) {
       throw new Error(`${seed}; ${String(error)}; it printed:\n${run.service.output.slice(-8000)}`, {
         cause: error,
@@ -143,7 +143,7 @@ export class RedisTrouble {
     expect(await run.metric('redis_degraded'), seed).toBe(0);
     expect(await run.stop(), seed).toBe(0);
     expect(await scenario.problems(), seed).toEqual([]);
-    expect(await scenario.checkpointProblems(), seed).toEqual([]);
+    expect(await this.#looked.checkpointProblems(), seed).toEqual([]);
     tally({ faults, alerts });
   }
 
@@ -152,6 +152,11 @@ export class RedisTrouble {
     await this.#fed.catch(() => undefined);
     await this.run.kill();
     await this.scenario.close();
+  }
+
+  /** The scenario as it is seen with all rights in Redis. */
+  get #looked(): Scenario {
+    return this.scenario.withRedis(this.redis.ownersUrl);
   }
 
   async metricBecomes(value: number): Promise<void> {

@@ -14,6 +14,8 @@ import { OwnRedis } from '../testing/own-redis.ts';
 import { RedisCheckpointStore } from './redis-checkpoint-store.ts';
 
 const SECURITY = new URL('../../../../SECURITY.md', import.meta.url);
+/** Redis 7.0 words it in another way inside of a script. */
+const REFUSED = /^NOPERM|^ERR The user executing the script can't/;
 const TOPIC = 'raw';
 const P = 3;
 const NOTHING: CheckpointChange = { set: [], del: [], throttledSet: [], throttledDel: [] };
@@ -214,7 +216,7 @@ describe('a user of Redis with the rights that SECURITY.md gives', () => {
 
   it.each(commands)('needs %s', async (command) => {
     const { user, theirs } = await storeWith([...line, command.replace('+', '-')]);
-    await expect(useAll(theirs)).rejects.toThrow(/NOPERM|ACL failure/);
+    await expect(useAll(theirs)).rejects.toThrow(REFUSED);
     user.disconnect();
   });
 
@@ -229,7 +231,7 @@ describe('a user of Redis with the rights that SECURITY.md gives', () => {
     ['PUBLISH', 'other', '1'],
   ])('may not %s %s', async (command, ...args) => {
     const { user } = await storeWith(line);
-    await expect(user.call(command, ...args)).rejects.toThrow(/NOPERM|ACL failure/);
+    await expect(user.call(command, ...args)).rejects.toThrow(REFUSED);
     user.disconnect();
   });
 });

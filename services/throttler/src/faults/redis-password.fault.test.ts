@@ -114,9 +114,12 @@ describe('given a user of Redis', () => {
       await setUser('>first-secret', '-@all', '+info');
       trouble = await RedisTrouble.begin({ redis, seed, env, startsDegraded: true });
       expect(JSON.stringify(await trouble.degraded())).toContain('NOPERM');
+      // So does one that would have a checkpoint to load.
+      await trouble.killAndStart();
+      await trouble.degraded();
       await setUser(...rights);
       await trouble.recovered();
-      await trouble.settled(1);
+      await trouble.settled(2);
     },
   );
 });

@@ -43,7 +43,8 @@ function codeOf(error: unknown): RedisErrorCode {
   if (isTls(system, text)) return 'REDIS_TLS';
   if (/^NOAUTH|HELLO must be called with/.test(text)) return 'REDIS_PASSWORD_NEEDED';
   if (/^WRONGPASS|invalid password|AUTH .*password/i.test(text)) return 'REDIS_PASSWORD_WRONG';
-  if (text.startsWith('NOPERM')) return 'REDIS_NOT_PERMITTED';
+  // Redis 7.0 words it in another way where a script is refused a command or a key.
+  if (/^NOPERM|user executing the script can't/.test(text)) return 'REDIS_NOT_PERMITTED';
   if (/^(ECONNRESET|EPIPE)$/.test(system) || /connection is closed|isn't writeable|max retries/i.test(text))
     return 'REDIS_CLOSED';
   return 'REDIS_ANSWERED_ERROR';

@@ -59,6 +59,7 @@ describe('explained', () => {
     [new Error('NOAUTH Authentication required.'), 'REDIS_PASSWORD_NEEDED'],
     [new Error('WRONGPASS invalid username-password pair or user is disabled.'), 'REDIS_PASSWORD_WRONG'],
     [new Error("NOPERM this user has no permissions to run the 'get' command"), 'REDIS_NOT_PERMITTED'],
+    [new Error("ERR The user executing the script can't run this command script: 1"), 'REDIS_NOT_PERMITTED'],
     [system('DEPTH_ZERO_SELF_SIGNED_CERT', 'self-signed certificate'), 'REDIS_TLS'],
     [system('ERR_SSL_WRONG_VERSION_NUMBER', 'SSL routines::wrong version number'), 'REDIS_TLS'],
     [new Error('OOM command not allowed'), 'REDIS_ANSWERED_ERROR'],

@@ -76,7 +76,10 @@ export class Checkpointer {
       }
       return { offset: Number(token.offset), fold, token };
     } catch (error) {
-      logger.warn({ err: error }, 'the checkpoint could not be loaded; folding from the log instead');
+      logger.error(
+        { err: error },
+        'DEGRADED: the checkpoint could not be loaded; folding from the log instead',
+      );
       this.#setDegraded(true);
       return undefined;
     }

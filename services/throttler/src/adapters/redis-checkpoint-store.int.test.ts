@@ -1,6 +1,6 @@
 // The checkpoint store against the real Redis; under group names of its own, so that no key is shared.
 
-import { createServer, connect, type Server, type Socket } from 'node:net';
+import { readFileSync } from 'node:fs';
 
 import { testStack, uniqueName } from '@alert-throttle/test-kit';
 import { checkpointKey, throttledKey } from '@alert-throttle/throttle';
@@ -9,8 +9,13 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 
 import type { CheckpointChange } from '../ports.ts';
 import { checkpointStoreContract } from '../testing/checkpoint-store-contract.ts';
+import { CutConnection } from '../testing/cut-connection.ts';
+import { OwnRedis } from '../testing/own-redis.ts';
 import { RedisCheckpointStore } from './redis-checkpoint-store.ts';
 
+const SECURITY = new URL('../../../../SECURITY.md', import.meta.url);
+/** Redis 7.0 words it in another way inside of a script. */
+const REFUSED = /^NOPERM|^ERR The user executing the script can't/;
 const TOPIC = 'raw';
 const P = 3;
 const NOTHING: CheckpointChange = { set: [], del: [], throttledSet: [], throttledDel: [] };
@@ -143,7 +148,7 @@ describe('a checkpoint in Redis', () => {
     try {
       for (const afterBytes of [2_000, 60_000, 300_000, 600_000]) {
         cut.afterBytes = afterBytes;
-        const client = clientOf(`redis://127.0.0.1:${cut.port}`);
+        const client = clientOf(cut.url);
         await client.connect();
         const change = { ...NOTHING, set: fields(10_000), throttledSet: members };
         await expect(
@@ -165,42 +170,68 @@ async function expectBuildsToExpire(): Promise<void> {
   for (const name of builds) expect(await redis.ttl(name), name).toBeGreaterThan(0);
 }
 
-/** Passes on so many bytes to Redis, then cuts: as if the process had been killed while it wrote. */
-class CutConnection {
-  afterBytes = Infinity;
-  readonly #server: Server;
-  readonly #sockets: Socket[] = [];
+describe('a user of Redis with the rights that SECURITY.md gives', () => {
+  /** As an operator would type it. */
+  const line = /^ *ACL SETUSER throttler (.*)$/m.exec(readFileSync(SECURITY, 'utf8'))?.[1]?.split(' ') ?? [];
+  /** All of them but that of asking Redis how it is, without which the client does not know that it still loads. */
+  const commands = line.filter((rule) => rule.startsWith('+') && rule !== '+info');
+  const filled: CheckpointChange = { ...NOTHING, set: fields(3), throttledSet: [['c1', 1.5]] };
+  let own: OwnRedis;
 
-  private constructor(target: URL) {
-    this.#server = createServer((client) => {
-      const redisSocket = connect(Number(target.port), target.hostname);
-      this.#sockets.push(client, redisSocket);
-      let left = this.afterBytes;
-      for (const socket of [client, redisSocket]) socket.on('error', () => undefined);
-      redisSocket.pipe(client);
-      client.on('data', (bytes) => {
-        redisSocket.write(bytes.subarray(0, left));
-        left -= bytes.length;
-        if (left > 0) return;
-        client.removeAllListeners('data');
-        redisSocket.end(() => client.destroy());
-      });
+  beforeAll(async () => {
+    own = await OwnRedis.start();
+  });
+  afterAll(() => own.close());
+
+  async function storeWith(rules: readonly string[]): Promise<{ user: Redis; theirs: RedisCheckpointStore }> {
+    await own.command('ACL', 'SETUSER', 'throttler', 'reset', ...rules);
+    await own.command('ACL', 'LOG', 'RESET');
+    const user = clientOf(own.url.replace('//', '//throttler:PASSWORD@'));
+    await user.connect();
+    return { user, theirs: new RedisCheckpointStore(user, group, TOPIC) };
+  }
+
+  /** Everything that a store does: load, replace by a full and by an empty state, and every kind of change. */
+  async function useAll(theirs: RedisCheckpointStore): Promise<void> {
+    const token = (offset: string): { offset: string; time: string; digest: string } => ({
+      offset,
+      time: 't',
+      digest: 'd',
     });
+    await theirs.replace(P, filled, HEAD);
+    await theirs.load(P);
+    const removed = { ...NOTHING, del: [filled.set[0]?.[0] ?? ''], throttledDel: ['c1'] };
+    expect(await theirs.update(P, token('1'), removed, { ...HEAD, '@offset': '2' })).toBe(true);
+    expect(await theirs.update(P, token('2'), filled, { ...HEAD, '@offset': '3' })).toBe(true);
+    await theirs.replace(P, NOTHING, HEAD);
   }
 
-  static async to(url: string): Promise<CutConnection> {
-    const cut = new CutConnection(new URL(url));
-    await new Promise<void>((resolve) => cut.#server.listen(0, '127.0.0.1', resolve));
-    return cut;
-  }
+  it('may do all that a store does, and is refused nothing on the way', async () => {
+    expect(commands.length).toBeGreaterThan(5);
+    const { user, theirs } = await storeWith(line);
+    await useAll(theirs);
+    expect(await own.command('ACL', 'LOG')).toEqual([]);
+    user.disconnect();
+  });
 
-  get port(): number {
-    const address = this.#server.address();
-    return typeof address === 'object' && address !== null ? address.port : 0;
-  }
+  it.each(commands)('needs %s', async (command) => {
+    const { user, theirs } = await storeWith([...line, command.replace('+', '-')]);
+    await expect(useAll(theirs)).rejects.toThrow(REFUSED);
+    user.disconnect();
+  });
 
-  async close(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    await new Promise((resolve) => this.#server.close(resolve));
-  }
-}
+  it.each([
+    ['GET', 'other'],
+    ['HGETALL', 'other'],
+    ['EVAL', "return redis.call('HSET', 'other', 'a', '1')", '0'],
+    ['KEYS', '*'],
+    ['FLUSHALL'],
+    ['CONFIG', 'GET', '*'],
+    ['ACL', 'LIST'],
+    ['PUBLISH', 'other', '1'],
+  ])('may not %s %s', async (command, ...args) => {
+    const { user } = await storeWith(line);
+    await expect(user.call(command, ...args)).rejects.toThrow(REFUSED);
+    user.disconnect();
+  });
+});

@@ -69,6 +69,8 @@ export class SchemaDirectory implements SchemaSource {
       } catch (error) {
         // The codec remembers that: its reader throws it from now on.
         if (error instanceof AlertFormatError) return;
+        // Whether it would still say 404, nobody knows: a registry that starts may answer both.
+        firstNotFoundMs = undefined;
         this.#logger.warn({ schemaId, err: error }, 'the schema registry does not answer; waiting for it');
       }
       await this.#clock.sleep(RETRY_MS, this.#signal);

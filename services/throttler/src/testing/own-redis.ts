@@ -1,16 +1,25 @@
-// A Redis of one test's own, to be stopped, emptied and locked: the program that the system has, in a folder of its own.
+// A Redis of one test's own, to be stopped, frozen, emptied, rolled back and locked: the program that the system has,
+// in a folder of its own.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 
-import { waitFor } from '@alert-throttle/test-kit';
+import { redisServer, waitFor } from '@alert-throttle/test-kit';
 import { Redis } from 'ioredis';
+
+/** With these it still has everything after a kill. */
+export const KEEPS_DATA = ['--appendonly', 'yes', '--appendfsync', 'always'];
+
+/** What a Redis held at some time. */
+export type Snapshot = Buffer;
 
 export class OwnRedis {
   readonly port: number;
+  /** Of the default user, for `command`. */
+  password: string | undefined;
   readonly #args: readonly string[];
   readonly #folder = mkdtempSync(join(tmpdir(), 'alert-throttle-redis-'));
   #server: ChildProcess | undefined;
@@ -37,15 +46,23 @@ export class OwnRedis {
     return `redis://127.0.0.1:${this.port}`;
   }
 
+  /** With the default user's password, for who looks into it. */
+  get ownersUrl(): string {
+    return this.password === undefined ? this.url : this.url.replace('//', `//:${this.password}@`);
+  }
+
   async start(): Promise<void> {
+    const { file, argv0 } = redisServer();
     const args = ['--bind', '127.0.0.1', '--port', String(this.port), '--save', '', '--dir', this.#folder];
-    this.#server = spawn(program(), [...args, ...this.#args], { argv0: 'redis-server', stdio: 'ignore' });
+    this.#server = spawn(file, [...args, ...this.#args], { argv0, stdio: 'ignore' });
     await waitFor(`Redis on port ${this.port}`, () => this.answers());
   }
 
   /** Runs one command with a connection of its own. */
   async command(name: string, ...args: string[]): Promise<unknown> {
-    const redis = new Redis({ port: this.port, lazyConnect: true, retryStrategy: () => null, protocol: 2 });
+    const { port, password } = this;
+    const options = { port, lazyConnect: true, retryStrategy: () => null, protocol: 2 } as const;
+    const redis = new Redis(password === undefined ? options : { ...options, password });
     redis.on('error', () => undefined);
     try {
       await redis.connect();
@@ -55,7 +72,12 @@ export class OwnRedis {
     }
   }
 
-  /** What it holds is gone. */
+  /** Cuts all connections; who comes back must log in again. */
+  async cutAll(): Promise<void> {
+    await this.command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+  }
+
+  /** What it holds is gone, unless it was started with KEEPS_DATA or rolled back before. */
   async stop(): Promise<void> {
     const server = this.#server;
     if (server === undefined || server.exitCode !== null || server.signalCode !== null) return;
@@ -73,9 +95,32 @@ export class OwnRedis {
     this.#server?.kill('SIGCONT');
   }
 
+  /** A copy of all that it holds now. */
+  async snapshot(): Promise<Snapshot> {
+    await this.command('SAVE');
+    return readFileSync(this.#dump);
+  }
+
+  /** Stopped, given an older copy, and started. */
+  async rollBack(snapshot: Snapshot): Promise<void> {
+    await this.stop();
+    writeFileSync(this.#dump, snapshot);
+    await this.start();
+  }
+
+  /** The same without its clients noticing: no connection is cut. Needs `--enable-debug-command yes`. */
+  async rollBackUnnoticed(snapshot: Snapshot): Promise<void> {
+    writeFileSync(this.#dump, snapshot);
+    await this.command('DEBUG', 'RELOAD', 'NOSAVE');
+  }
+
   async close(): Promise<void> {
     await this.stop();
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  get #dump(): string {
+    return join(this.#folder, 'dump.rdb');
   }
 
   /** Also where it asks for a password. */
@@ -92,22 +137,6 @@ export class OwnRedis {
       socket.once('data', (answer) => end(/^(\+PONG|-NOAUTH)/.test(answer.toString('latin1'))));
     });
   }
-}
-
-/** Debian has the server's program in redis-tools, too, under the name of a tool that is the same file. */
-function program(): string {
-  for (const name of ['redis-server', 'redis-check-rdb']) {
-    for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
-      const file = join(folder, name);
-      try {
-        accessSync(file, constants.X_OK);
-        return file;
-      } catch {
-        // Not in this folder.
-      }
-    }
-  }
-  throw new Error('this test starts a Redis of its own and finds none: apt-get install redis-tools');
 }
 
 export function freePort(): Promise<number> {

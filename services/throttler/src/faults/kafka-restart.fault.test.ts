@@ -44,8 +44,6 @@ describe('given a broker that goes and comes back', () => {
         await broker.stop();
         await sleep(LONG_DOWN_MS);
         await back();
-        await broker.kill();
-        await back();
       }
     });
   });

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { jarsFolder, readPom } from './jars.ts';
-import { formatProperties } from './kafka.ts';
+import { formatProperties } from './kafka-node.ts';
 import { formatRedisConf } from './redis.ts';
 
 it("writes Java's properties so that any path survives", () => {

@@ -10,6 +10,7 @@ import {
   type RetryOptions,
   type SASLOptions,
 } from 'kafkajs';
+import { renewBrokenConnections } from './broken-connections.ts';
 import { registerCompression } from './compression.ts';
 import { stopIdleTimers } from './idle-timer.ts';
 import { logInto, type KafkaLogger } from './logging.ts';
@@ -63,6 +64,7 @@ export class AlertKafka extends Kafka {
 /** A new client: two consumers must not share one, as they would share a map of committed offsets. */
 export function createKafka(options: KafkaOptions, logger: KafkaLogger): AlertKafka {
   stopIdleTimers();
+  renewBrokenConnections();
   keepCommittedOffsets();
   registerCompression();
   replaceProduceEncoder();

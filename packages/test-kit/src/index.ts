@@ -1,6 +1,7 @@
 // What tests against the real Kafka, registry and Redis have in common.
 export { checkout } from './checkout.ts';
 export { faultRounds, tally } from './fault-tally.ts';
+export { OwnKafka, type OwnKafkaOptions } from './own-kafka.ts';
 export { readTopic, type ReadOptions, type ReadRecord } from './read-topic.ts';
 export {
   runService,

@@ -5,8 +5,8 @@ import { identify, killStack, readPidFile, stackDown, stackUp, writePidFile } fr
 import { checkout } from './checkout.ts';
 import type { ProvidedStack } from './providers.ts';
 
-/** One folder per run in it, named after the pid, beside a file that says which process that is. */
-const RUNS = join(checkout, '.stack-test');
+/** One folder per run or server in it, named after the pid, beside a file that says which process that is. */
+export const RUNS = join(checkout, '.stack-test');
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const INTERRUPTED = 130;

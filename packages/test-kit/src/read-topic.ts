@@ -19,6 +19,8 @@ export interface ReadRecord {
 export interface ReadOptions {
   /** read_committed (the default) ends before the first open transaction. */
   readonly isolation?: 'read_committed' | 'read_uncommitted';
+  /** Where it is not the Kafka of the stack. */
+  readonly kafka?: AlertKafka;
 }
 
 /** The parts of kafkajs that are used here and not in its types. */
@@ -88,9 +90,9 @@ const READ_COMMITTED = 1;
  */
 export async function readTopic(
   topic: string,
-  { isolation = 'read_committed' }: ReadOptions = {},
+  { isolation = 'read_committed', kafka = testKafka('reader') }: ReadOptions = {},
 ): Promise<ReadRecord[]> {
-  const cluster = clusterOf(testKafka('reader'));
+  const cluster = clusterOf(kafka);
   await cluster.connect();
   try {
     await cluster.addTargetTopic(topic);

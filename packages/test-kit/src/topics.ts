@@ -1,6 +1,7 @@
 // Topics of one test: names of its own, made as the services want them.
 import { randomBytes } from 'node:crypto';
 import { createKafka, createTopics, type AlertKafka, type TopicNames } from '@alert-throttle/kafka';
+import type { RetryOptions } from 'kafkajs';
 import { inject } from 'vitest';
 
 /** No two tests share a topic, a group or a key in Redis, in this run or another on the same servers. */
@@ -18,6 +19,11 @@ const silent = {
 /** A client of its own, as consumers need one each. */
 export function testKafka(clientId = 'test'): AlertKafka {
   return createKafka({ brokers: inject('stack').KAFKA_BROKERS.split(','), clientId }, silent);
+}
+
+/** A client of another Kafka than that of the stack. */
+export function kafkaAt(brokers: readonly string[], retry: RetryOptions = {}): AlertKafka {
+  return createKafka({ brokers, clientId: 'test', retry }, silent);
 }
 
 export async function createTestTopics(partitions = 1, prefix = 'test'): Promise<TopicNames> {

@@ -33,13 +33,24 @@ const MAX_MESSAGES_PER_SEND = 2000;
 export class RawFeed {
   readonly bootID = randomUUID();
   readonly #options: RawFeedOptions;
-  readonly #producer: Producer;
+  #producer: Producer;
   #connected: Promise<void> | undefined;
   #sequence = 0;
 
   constructor(options: RawFeedOptions) {
     this.#options = options;
-    this.#producer = options.kafka.producer({ idempotent: true, maxInFlightRequests: 1 });
+    this.#producer = this.#makeProducer();
+  }
+
+  #makeProducer(): Producer {
+    return this.#options.kafka.producer({ idempotent: true, maxInFlightRequests: 1 });
+  }
+
+  /** After a failure: with a new producer, since kafkajs would go on with the old one's sequence numbers. */
+  async reconnect(): Promise<void> {
+    await this.close().catch(() => undefined);
+    this.#producer = this.#makeProducer();
+    this.#connected = undefined;
   }
 
   /** An eligible alert with the next sequence number; any field may be given. */

@@ -2,7 +2,7 @@
 // feed, and the comparison of all that came out with the pure core.
 
 import { type Alert, AlertCodec } from '@alert-throttle/alert';
-import { type AlertKafka, createTopics, type TopicNames } from '@alert-throttle/kafka';
+import { type AlertKafka, createTopics, type TopicNames, type TopicSize } from '@alert-throttle/kafka';
 import { readTopic, testKafka, testStack, topicEnv, uniqueName, waitFor } from '@alert-throttle/test-kit';
 import {
   checkpointKey,
@@ -26,6 +26,16 @@ export interface ScenarioOptions {
   readonly limits?: Partial<Limits>;
   /** Where it is not the Redis of the stack. */
   readonly redisUrl?: string;
+  /** Where it is not the Kafka of the stack. */
+  readonly kafka?: OtherKafka;
+}
+
+export interface OtherKafka {
+  /** What the test itself uses. */
+  readonly client: AlertKafka;
+  /** What the throttler is told; these may be proxies. */
+  readonly brokers: readonly string[];
+  readonly replication: number;
 }
 
 export interface Committed {
@@ -44,7 +54,7 @@ const SMALL_LIMITS: Limits = { alertThrottling: true, maxAlertPerSec: 3, throttl
 
 type Parts = Pick<
   Scenario,
-  'topics' | 'partitions' | 'limits' | 'redisUrl' | 'kafka' | 'admin' | 'codec' | 'feed'
+  'topics' | 'partitions' | 'limits' | 'redisUrl' | 'kafka' | 'otherKafka' | 'admin' | 'codec' | 'feed'
 >;
 
 export class Scenario {
@@ -54,6 +64,7 @@ export class Scenario {
   readonly redisUrl: string;
   readonly group: string;
   readonly kafka: AlertKafka;
+  readonly otherKafka: OtherKafka | undefined;
   readonly admin: Admin;
   readonly codec: AlertCodec;
   readonly feed: RawFeed;
@@ -65,16 +76,19 @@ export class Scenario {
     this.limits = parts.limits;
     this.redisUrl = parts.redisUrl;
     this.kafka = parts.kafka;
+    this.otherKafka = parts.otherKafka;
     this.admin = parts.admin;
     this.codec = parts.codec;
     this.feed = parts.feed;
     this.group = group;
   }
 
-  static async create({ partitions = 4, limits, redisUrl }: ScenarioOptions = {}): Promise<Scenario> {
-    const kafka = testKafka();
+  static async create(options: ScenarioOptions = {}): Promise<Scenario> {
+    const { partitions = 4, limits, redisUrl, kafka: otherKafka } = options;
+    const kafka = otherKafka?.client ?? testKafka();
     const name = uniqueName('throttler');
-    const topics = await makeTopics(kafka, `${name}.raw`, name, partitions);
+    const replication = otherKafka?.replication ?? 1;
+    const topics = await makeTopics(kafka, name, { partitions, replication });
     const admin = kafka.admin();
     await admin.connect();
     const codec = new AlertCodec({ url: testStack().SCHEMA_REGISTRY_URL });
@@ -86,6 +100,7 @@ export class Scenario {
       limits: { ...SMALL_LIMITS, ...limits },
       redisUrl: redisUrl ?? testStack().REDIS_URL,
       kafka,
+      otherKafka,
       admin,
       codec,
       feed,
@@ -93,8 +108,9 @@ export class Scenario {
   }
 
   /** Another group over the same raw topic, with topics of its own for what it writes; closed with this one. */
-  async another({ limits, redisUrl }: Omit<ScenarioOptions, 'partitions'> = {}): Promise<Scenario> {
-    const topics = await makeTopics(this.kafka, this.topics.raw, uniqueName('throttler'), this.partitions);
+  async another({ limits, redisUrl }: Pick<ScenarioOptions, 'limits' | 'redisUrl'> = {}): Promise<Scenario> {
+    const size = { partitions: this.partitions, replication: this.otherKafka?.replication ?? 1 };
+    const topics = await makeTopics(this.kafka, uniqueName('throttler'), size, this.topics.raw);
     const other = new Scenario({
       ...this.#parts(),
       topics,
@@ -118,14 +134,15 @@ export class Scenario {
   }
 
   #parts(): Parts {
-    const { topics, partitions, limits, redisUrl, kafka, admin, codec, feed } = this;
-    return { topics, partitions, limits, redisUrl, kafka, admin, codec, feed };
+    const { topics, partitions, limits, redisUrl, kafka, otherKafka, admin, codec, feed } = this;
+    return { topics, partitions, limits, redisUrl, kafka, otherKafka, admin, codec, feed };
   }
 
   env(): Record<string, string> {
     const { alertThrottling, maxAlertPerSec, throttleSec } = this.limits;
     return {
       ...topicEnv(this.topics),
+      ...(this.otherKafka && { KAFKA_BROKERS: this.otherKafka.brokers.join() }),
       CONSUMER_GROUP: this.group,
       REDIS_URL: this.redisUrl,
       ALERT_THROTTLING: String(alertThrottling),
@@ -157,7 +174,7 @@ export class Scenario {
 
   /** Waits until every record that is in the raw topic now was decided. */
   async drained(timeoutMs = 60_000): Promise<void> {
-    const ends = await this.ends();
+    const ends = await waitFor('the ends of the raw topic', () => this.ends());
     const decided = async (): Promise<boolean> => {
       const committed = await this.committed();
       return [...ends].every(([partition, end]) => (committed.get(partition)?.offset ?? 0) >= end);
@@ -173,8 +190,12 @@ export class Scenario {
 
   /** What a read_committed consumer sees of the throttled topic, from these offsets on. */
   async throttled(from: ReadonlyMap<number, number> = new Map<number, number>()): Promise<LoggedRecord[]> {
-    const records = await readTopic(this.topics.throttled);
+    const records = await this.#read(this.topics.throttled);
     return records.filter(({ partition, offset }) => offset >= (from.get(partition) ?? 0));
+  }
+
+  #read(topic: string): Promise<LoggedRecord[]> {
+    return readTopic(topic, { kafka: this.kafka });
   }
 
   /** The alerts in the values. Throws for a tombstone. */
@@ -191,7 +212,7 @@ export class Scenario {
 
   /** The alerts that lie there in the raw topic. */
   async rawAt(positions: readonly (LogPosition | null | undefined)[]): Promise<Alert[]> {
-    const raw = await readTopic(this.topics.raw);
+    const raw = await this.#read(this.topics.raw);
     const values = positions.map((at) =>
       raw.find(({ partition, offset }) => partition === at?.Partition && offset === at.Offset),
     );
@@ -202,14 +223,14 @@ export class Scenario {
   async problems(
     options: OracleOptions & { readonly raw?: readonly LoggedRecord[] } = {},
   ): Promise<string[]> {
-    const raw = options.raw ?? (await readTopic(this.topics.raw));
+    const raw = options.raw ?? (await this.#read(this.topics.raw));
     const { outcome } = await foldLog(raw, this.codec, this.limits, options);
     return differences(outcome, await outcomeOf(await this.throttled(), this.codec));
   }
 
   /** Waits until what a read_committed consumer sees is, per container and in order, what the pure core says. */
   async agrees(options: OracleOptions & { readonly raw?: readonly LoggedRecord[] } = {}): Promise<void> {
-    const raw = options.raw ?? (await readTopic(this.topics.raw));
+    const raw = options.raw ?? (await this.#read(this.topics.raw));
     let last: string[] = [];
     const equal = async (): Promise<boolean> => {
       last = await this.problems({ ...options, raw });
@@ -257,7 +278,7 @@ export class Scenario {
 
   /** In words, where the checkpoints are not the pure core's state at the committed offsets. */
   async checkpointProblems(options: OracleOptions = {}): Promise<string[]> {
-    const raw = await readTopic(this.topics.raw);
+    const raw = await this.#read(this.topics.raw);
     const committed = await this.committed();
     const problems: string[] = [];
     for (const [partition, { offset, metadata }] of committed) {
@@ -304,8 +325,11 @@ export class Scenario {
     const topics = new Set(
       all.flatMap(({ topics: { raw, throttled, deadLetter } }) => [raw, throttled, deadLetter]),
     );
-    const present = await this.admin.listTopics();
-    await this.admin.deleteTopics({ topics: present.filter((topic) => topics.has(topic)) });
+    // A Kafka of a test's own is gone soon, or is down already.
+    if (this.otherKafka === undefined) {
+      const present = await this.admin.listTopics();
+      await this.admin.deleteTopics({ topics: present.filter((topic) => topics.has(topic)) });
+    }
     await this.admin.disconnect();
     for (const topic of topics) {
       await fetch(`${testStack().SCHEMA_REGISTRY_URL}/subjects/${topic}-value`, { method: 'DELETE' });
@@ -320,13 +344,12 @@ export class Scenario {
 /** Asked again where the broker does not know yet what it has just made. */
 async function makeTopics(
   kafka: AlertKafka,
-  raw: string,
   name: string,
-  partitions: number,
+  size: TopicSize,
+  raw = `${name}.raw`,
 ): Promise<TopicNames> {
   const topics = { raw, throttled: `${name}.throttled`, deadLetter: `${name}.dead-letter` };
-  const made = (): Promise<unknown> => createTopics(kafka, topics, { partitions, replication: 1 });
-  await waitFor(`topics ${name}`, made);
+  await waitFor(`topics ${name}`, () => createTopics(kafka, topics, size));
   return topics;
 }
 

@@ -1,0 +1,35 @@
+// One broker of a test's own behind a proxy that breaks things; the test itself goes past the proxy.
+
+import { OwnKafka } from '@alert-throttle/test-kit';
+
+import { KafkaProxy } from './kafka-proxy.ts';
+import { Scenario } from './scenario.ts';
+
+export class ProxiedKafka {
+  readonly proxy: KafkaProxy;
+  readonly kafka: OwnKafka;
+  readonly scenario: Scenario;
+
+  private constructor(proxy: KafkaProxy, kafka: OwnKafka, scenario: Scenario) {
+    this.proxy = proxy;
+    this.kafka = kafka;
+    this.scenario = scenario;
+  }
+
+  static async start(): Promise<ProxiedKafka> {
+    const proxy = await KafkaProxy.start();
+    const kafka = await OwnKafka.start({ proxies: [proxy.port] });
+    proxy.target = kafka.broker.proxiedAddress;
+    const { replication } = kafka;
+    const scenario = await Scenario.create({
+      kafka: { client: kafka.client(), brokers: [proxy.address], replication },
+    });
+    return new ProxiedKafka(proxy, kafka, scenario);
+  }
+
+  async close(): Promise<void> {
+    await this.proxy.close();
+    await this.scenario.close();
+    await this.kafka.close();
+  }
+}

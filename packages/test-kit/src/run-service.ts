@@ -28,6 +28,8 @@ export interface RunServiceOptions {
   /** Written to its standard input, which is then closed. */
   readonly input?: string | Buffer;
   readonly cwd?: string;
+  /** The file to run instead of the service's own: it starts the service in its own way. */
+  readonly main?: string;
 }
 
 export class RunningService {
@@ -130,8 +132,8 @@ function parseLine(line: string): Record<string, unknown>[] {
  * latest; started in a hook, it is the hook's to stop.
  */
 export function runService(name: ServiceName | 'alertctl', options: RunServiceOptions = {}): RunningService {
-  const { env = {}, args = [], input, cwd = checkout } = options;
-  const child = spawn(NODE, [MAIN[name], ...args], {
+  const { env = {}, args = [], input, cwd = checkout, main = MAIN[name] } = options;
+  const child = spawn(NODE, [main, ...args], {
     cwd,
     stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], HTTP_PORT: '0', ...inject('stack'), ...env },

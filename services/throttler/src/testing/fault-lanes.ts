@@ -7,10 +7,12 @@ import { allAgrees, feedMixed } from './mixed-feed.ts';
 import { randomFrom } from './random.ts';
 import type { Scenario } from './scenario.ts';
 
-/** A full replacement of the checkpoints comes only where there are none. */
 export interface LaneFault {
   readonly point: FaultPoint;
-  readonly withoutCheckpoints?: boolean;
+  /** By default one of the first few. */
+  readonly passage?: number;
+  /** What is done to the checkpoints before: a full replacement comes only where there are none, or useless ones. */
+  readonly checkpoints?: 'deleted' | 'outdated';
 }
 
 const MAX_PASSAGE = 4;
@@ -33,9 +35,9 @@ export async function killAtEach(
   let faults = 0;
   const strike = async (lane: Scenario, planned: readonly LaneFault[], index: number): Promise<void> => {
     const random = randomFrom(seed + 1 + index);
-    for (const { point, withoutCheckpoints = false } of planned) {
-      if (withoutCheckpoints) await lane.deleteCheckpoints();
-      const passage = 1 + Math.floor(random() * MAX_PASSAGE);
+    for (const { point, passage = 1 + Math.floor(random() * MAX_PASSAGE), checkpoints } of planned) {
+      if (checkpoints === 'deleted') await lane.deleteCheckpoints();
+      if (checkpoints === 'outdated') await lane.outdateCheckpoints();
       const afterMs = Math.floor(random() * MAX_AFTER_MS);
       await new FaultyRun(lane, { point, passage, afterMs, signal: 'SIGKILL' }).struck();
       faults += 1;

@@ -1,5 +1,6 @@
 // Named points on the throttler's way, and the process that kills or stops itself at one of them.
 
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -44,14 +45,27 @@ const SIGNAL_TAKES_MS = 1000;
 export class FaultTrigger {
   readonly fault: Fault;
   #passages = 0;
-  #struck = false;
+  readonly #commits = new AsyncLocalStorage<object>();
+  /** The commit in which it struck. */
+  #struckIn: object | undefined;
 
   constructor(fault: Fault) {
     this.fault = fault;
   }
 
-  get struck(): boolean {
-    return this.#struck;
+  /** Runs a commit; if it is stopped in it and woken up, it says how the commit ended. */
+  async watch(commit: () => Promise<void>): Promise<void> {
+    const mark = {};
+    const goneOn = (end: Readonly<Record<string, unknown>>): void => {
+      if (this.#struckIn === mark) tell({ msg: WENT_ON, ...end });
+    };
+    try {
+      await this.#commits.run(mark, commit);
+      goneOn({ committed: true });
+    } catch (error) {
+      goneOn({ committed: false, why: String(error) });
+      throw error;
+    }
   }
 
   /** Passes the point; the process ends or stops here where this is the passage. */
@@ -77,7 +91,7 @@ export class FaultTrigger {
   }
 
   strike(): void {
-    this.#struck = true;
+    this.#struckIn = this.#commits.getStore();
     tell({ msg: STRUCK, point: this.fault.point });
     process.kill(process.pid, this.fault.signal);
     // Nothing more of this thread runs until the signal has its effect.

@@ -6,7 +6,7 @@ import type { Producer, Transaction } from 'kafkajs';
 
 import type { Interposed } from '../interposed.ts';
 import type { PartitionTransactions } from '../ports.ts';
-import { type FaultTrigger, tell, WENT_ON } from './fault.ts';
+import type { FaultTrigger } from './fault.ts';
 
 export function interposedBy(trigger: FaultTrigger): Interposed {
   const { transactionTimeoutMs } = trigger.fault;
@@ -50,21 +50,12 @@ function faultyTransactions(inner: PartitionTransactions, trigger: FaultTrigger)
       await inner.fence();
       trigger.at('fenced');
     },
-    commit: async (outputs, position) => {
-      const before = trigger.struck;
-      if (outputs.length > 0) trigger.at('folded');
-      const done = inner.commit(outputs, position);
-      done.then(
-        () => {
-          if (trigger.struck && !before) tell({ msg: WENT_ON, committed: true });
-        },
-        (error: unknown) => {
-          if (trigger.struck && !before) tell({ msg: WENT_ON, committed: false, why: String(error) });
-        },
-      );
-      await done;
-      if (outputs.length > 0) trigger.at('committed');
-    },
+    commit: (outputs, position) =>
+      trigger.watch(async () => {
+        if (outputs.length > 0) trigger.at('folded');
+        await inner.commit(outputs, position);
+        if (outputs.length > 0) trigger.at('committed');
+      }),
     close: () => inner.close(),
   };
 }

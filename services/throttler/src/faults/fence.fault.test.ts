@@ -33,10 +33,13 @@ test(
       signal: 'SIGSTOP',
       transactionTimeoutMs: LONG_TRANSACTION_MS,
     });
-    await zombie.struck();
-    // What it has not committed is there for its successor, and nothing else is needed.
-    feeding.abort();
-    await fed;
+    try {
+      await zombie.struck();
+    } finally {
+      // What it has not committed is there for its successor, and nothing else is needed.
+      feeding.abort();
+      await fed;
+    }
     const heir = new FaultyRun(scenario, { point: 'folded', passage: 1, signal: 'SIGSTOP' });
     await heir.struck();
     expect(await zombie.goesOn(), `committed by the zombie, seed ${seed}`).toBe(false);

@@ -4,12 +4,15 @@ import { tally } from '@alert-throttle/test-kit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { feedFloods } from '../testing/feed-floods.ts';
+import type { Fault } from '../testing/fault.ts';
+import { FaultyRun } from '../testing/faulty-run.ts';
 import { randomFrom, seedOf } from '../testing/random.ts';
 import { Scenario } from '../testing/scenario.ts';
 import { shared, worked } from '../testing/sharing.ts';
 import type { ThrottlerRun } from '../testing/throttler-run.ts';
 
 const PARTITIONS = 6;
+const HANGS: Fault = { point: 'offsets-sent', passage: 2, signal: 'SIGSTOP', armedLater: true };
 const seed = seedOf('FAULT_SEED');
 
 let scenario: Scenario;
@@ -44,7 +47,7 @@ test(
     const second = scenario.start();
     await shared(scenario, first, second);
     await worked(scenario);
-    const third = scenario.start();
+    const third = new FaultyRun(scenario, HANGS);
     await shared(scenario, first, second, third);
     await worked(scenario);
 
@@ -59,7 +62,7 @@ test(
     third.service.kill('SIGSTOP');
     await shared(scenario, first);
     await worked(scenario);
-    third.service.kill('SIGCONT');
+    expect(await third.goesOn(), `committed by the one that hung, seed ${seed}`).toBe(false);
     await shared(scenario, first, third);
     await worked(scenario);
 

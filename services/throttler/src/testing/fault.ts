@@ -31,6 +31,8 @@ export interface Fault {
   readonly signal: 'SIGKILL' | 'SIGSTOP';
   /** For points in the middle of a request: how long after it was sent. */
   readonly afterMs?: number;
+  /** Passages count from SIGUSR2 on, not from the start. */
+  readonly armedLater?: boolean;
   /** In place of the usual: the broker is not to end the transaction before somebody else does. */
   readonly transactionTimeoutMs?: number;
 }
@@ -39,11 +41,12 @@ export interface Fault {
 export const STRUCK = 'the fault strikes';
 export const WENT_ON = 'the commit that was stopped went on';
 
-/** The signal comes from another process's point of view at once; other threads need a moment to obey. */
+/** A signal that a process sends itself may reach this thread a moment later. */
 const SIGNAL_TAKES_MS = 1000;
 
 export class FaultTrigger {
   readonly fault: Fault;
+  #armed: boolean;
   #passages = 0;
   readonly #commits = new AsyncLocalStorage<object>();
   /** The commit in which it struck. */
@@ -51,6 +54,11 @@ export class FaultTrigger {
 
   constructor(fault: Fault) {
     this.fault = fault;
+    this.#armed = fault.armedLater !== true;
+  }
+
+  arm(): void {
+    this.#armed = true;
   }
 
   /** Runs a commit; if it is stopped in it and woken up, it says how the commit ended. */
@@ -85,7 +93,7 @@ export class FaultTrigger {
 
   /** Counts a passage; whoever asks has to strike. */
   isDue(point: FaultPoint): boolean {
-    if (point !== this.fault.point) return false;
+    if (point !== this.fault.point || !this.#armed) return false;
     this.#passages += 1;
     return this.#passages === this.fault.passage;
   }

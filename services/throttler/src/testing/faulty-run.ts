@@ -16,6 +16,11 @@ export class FaultyRun extends ThrottlerRun {
     this.#fault = fault;
   }
 
+  /** For a fault that is armed later: its next passages count. */
+  arm(): void {
+    this.service.kill('SIGUSR2');
+  }
+
   /** Waits until it has killed or stopped itself. */
   async struck(): Promise<void> {
     const { point, passage, signal } = this.#fault;

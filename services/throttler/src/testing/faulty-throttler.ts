@@ -9,6 +9,8 @@ import { interposedBy } from './faulty-clients.ts';
 
 const { FAULT, ...env } = process.env;
 if (FAULT === undefined) throw new Error('FAULT says which fault');
+const trigger = new FaultTrigger(JSON.parse(FAULT) as Fault);
+process.on('SIGUSR2', () => trigger.arm());
 
 process.exitCode = await runThrottler({
   env,
@@ -16,6 +18,6 @@ process.exitCode = await runThrottler({
   signal: stopSignal(process, { again: () => process.exit(130) }),
   makeLogger: (level, format) => createLogger({ service: 'throttler', level, format }),
   exit: (code) => process.exit(code),
-  interposed: interposedBy(new FaultTrigger(JSON.parse(FAULT) as Fault)),
+  interposed: interposedBy(trigger),
 });
 process.exit();

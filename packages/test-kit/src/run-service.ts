@@ -30,6 +30,8 @@ export interface RunServiceOptions {
   readonly cwd?: string;
   /** A program that becomes the service: its arguments end with the service's own command. */
   readonly via?: readonly [string, ...string[]];
+  /** The file to run instead of the service's own: it starts the service in its own way. */
+  readonly main?: string;
 }
 
 export class RunningService {
@@ -132,8 +134,8 @@ function parseLine(line: string): Record<string, unknown>[] {
  * latest; started in a hook, it is the hook's to stop.
  */
 export function runService(name: ServiceName | 'alertctl', options: RunServiceOptions = {}): RunningService {
-  const { env = {}, args = [], input, cwd = checkout, via } = options;
-  const [program, ...rest] = [...(via ?? []), NODE, MAIN[name], ...args] as const;
+  const { env = {}, args = [], input, cwd = checkout, main = MAIN[name], via } = options;
+  const [program, ...rest] = [...(via ?? []), NODE, main, ...args] as const;
   const child = spawn(program, rest, {
     cwd,
     stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],

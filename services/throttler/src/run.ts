@@ -28,6 +28,7 @@ import { KafkaTransactions } from './adapters/kafka-transactions.ts';
 import { RedisCheckpointStore } from './adapters/redis-checkpoint-store.ts';
 import { SchemaDirectory } from './adapters/schema-directory.ts';
 import { throttlerSettings } from './config.ts';
+import { type Interposed, NOTHING_INTERPOSED } from './interposed.ts';
 import { ThrottlerMetrics } from './metrics.ts';
 import { PartitionOwner } from './partition-owner.ts';
 import type { MonotonicClock } from './ports.ts';
@@ -52,6 +53,8 @@ export interface RunOptions {
   readonly makeLogger: (level: string, format: 'json' | 'pretty') => Logger;
   /** Ends the process at once; used where a stop takes too long. */
   readonly exit: (code: number) => never;
+  /** For fault tests. */
+  readonly interposed?: Interposed;
 }
 
 const clock: MonotonicClock = {
@@ -61,7 +64,7 @@ const clock: MonotonicClock = {
 
 /** Resolves with the exit code. Throws ConfigError before any connection is made. */
 export async function runThrottler(options: RunOptions): Promise<number> {
-  const { env, file } = options;
+  const { env, file, interposed = NOTHING_INTERPOSED } = options;
   const config = loadConfig(throttlerSettings, { env, file });
   const logger = options.makeLogger(config.logLevel, config.logFormat);
   const kafkaSettings = kafkaOptions(config, 'alert-throttle-throttler');
@@ -79,8 +82,9 @@ export async function runThrottler(options: RunOptions): Promise<number> {
   const codec = new AlertCodec(registryOptions(config));
   const schemas = new SchemaDirectory(codec, clock, logger, options.signal);
   const facts = new KafkaLogFacts(makeKafka(ADMIN_RETRY), config.consumerGroup, topics);
-  const transactionsKafka = makeKafka(TRANSACTION_RETRY);
-  const store = new RedisCheckpointStore(redis, config.consumerGroup, topics.raw);
+  const ownerFacts = interposed.facts(facts);
+  const transactionsKafka = interposed.producers(makeKafka(TRANSACTION_RETRY));
+  const store = new RedisCheckpointStore(interposed.redis(redis), config.consumerGroup, topics.raw);
 
   const throttler: Throttler = new Throttler({
     limits: () => limits,
@@ -92,21 +96,22 @@ export async function runThrottler(options: RunOptions): Promise<number> {
         partition,
         topic: topics.raw,
         startFrom: config.startFrom,
-        facts,
+        facts: ownerFacts,
         control: group,
         schemas,
         store,
         transactions: () =>
-          new KafkaTransactions({
-            kafka: transactionsKafka,
-            transactionalId: `${config.consumerGroup}/${topics.raw}/${partition}`,
-            partition,
-            group: config.consumerGroup,
-            rawTopic: topics.raw,
-            topics,
-            transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
-            compression: COMPRESSION_TYPES[config.kafkaCompression],
-          }),
+          interposed.transactions(
+            new KafkaTransactions({
+              kafka: transactionsKafka,
+              transactionalId: `${config.consumerGroup}/${topics.raw}/${partition}`,
+              partition,
+              group: config.consumerGroup,
+              rawTopic: topics.raw,
+              topics,
+              transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
+            }),
+          ),
         limits: () => limits,
         clock,
         logger,
@@ -122,7 +127,7 @@ export async function runThrottler(options: RunOptions): Promise<number> {
     kafka: () => makeKafka(),
     group: config.consumerGroup,
     topic: topics.raw,
-    listener: throttler,
+    listener: interposed.listener(throttler),
     clock,
     logger,
   });

@@ -22,8 +22,11 @@ const RETRIABLE_OFFSETS_ERRORS = new Set([
   'GROUP_LOAD_IN_PROGRESS',
 ]);
 
+/** What a transactional producer is made by. */
+export type ProducerSource = Pick<Kafka, 'producer'>;
+
 export interface KafkaTransactionsOptions {
-  readonly kafka: Kafka;
+  readonly kafka: ProducerSource;
   readonly transactionalId: string;
   readonly partition: number;
   readonly group: string;

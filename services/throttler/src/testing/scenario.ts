@@ -266,6 +266,16 @@ export class Scenario {
     await this.#withRedis((redis) => redis.del(...keys));
   }
 
+  /** As if an older version had written them; where there is one. */
+  async outdateCheckpoints(): Promise<void> {
+    await this.#withRedis(async (redis) => {
+      for (let partition = 0; partition < this.partitions; partition++) {
+        const key = checkpointKey(this.group, this.topics.raw, partition);
+        if ((await redis.exists(key)) === 1) await redis.hset(key, '@version', '0');
+      }
+    });
+  }
+
   async #withRedis<T>(use: (redis: Redis) => Promise<T>): Promise<T> {
     const redis = new Redis(this.redisUrl, { lazyConnect: true, protocol: 2 });
     redis.on('error', () => undefined);

@@ -27,8 +27,9 @@ export interface LogLine {
 export class ThrottlerRun {
   readonly service: RunningService;
 
-  constructor(env: Readonly<Record<string, string | undefined>>) {
-    this.service = runService('throttler', { env });
+  /** `main` starts it in another way than its own `main.ts`. */
+  constructor(env: Readonly<Record<string, string | undefined>>, main?: string) {
+    this.service = runService('throttler', main === undefined ? { env } : { env, main });
   }
 
   get log(): LogLine[] {

@@ -110,6 +110,7 @@ export async function runThrottler(options: RunOptions): Promise<number> {
               rawTopic: topics.raw,
               topics,
               transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
+              compression: COMPRESSION_TYPES[config.kafkaCompression],
             }),
           ),
         limits: () => limits,

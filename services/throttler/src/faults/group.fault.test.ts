@@ -58,8 +58,10 @@ test(
     await worked(scenario);
     expect(await rebuiltFromLog(first, third)).toBe(before);
 
-    // One hangs until others have its partitions: back again, it is fenced, and then a member as before.
-    third.service.kill('SIGSTOP');
+    // One hangs in a transaction until the other has its partitions: back again, it is fenced, and then a member as
+    // before.
+    third.arm();
+    await third.struck();
     await shared(scenario, first);
     await worked(scenario);
     expect(await third.goesOn(), `committed by the one that hung, seed ${seed}`).toBe(false);

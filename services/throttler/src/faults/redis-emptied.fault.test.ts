@@ -1,7 +1,7 @@
 // Redis that loses everything that it holds, without anybody noticing: it is filled again.
 
 import { faultRounds } from '@alert-throttle/test-kit';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, test } from 'vitest';
 
 import { OwnRedis } from '../testing/own-redis.ts';
 import { seedOf } from '../testing/random.ts';

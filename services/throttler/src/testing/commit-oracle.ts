@@ -78,6 +78,8 @@ export class CommitOracle implements Tallied {
   #inForce: LimitsChange | undefined;
   #first: LimitsChange | undefined;
   #out: string[] = [];
+  /** Time was let pass before the commit at hand, beyond what its records brought. */
+  #idled = false;
   readonly #sink: FoldSink = {
     threshold: (event) => this.#event(event, thresholdAlert),
     ended: (event) => this.#event(event, thresholdEndedAlert),
@@ -91,14 +93,14 @@ export class CommitOracle implements Tallied {
     if (this.#inForce === undefined) this.#skip(commit.offset);
     this.#inForce = before;
     this.#first ??= before;
-    const idleFrom = this.fold.timeMicros;
+    this.#idled = false;
     const isGap = String(commit.outputs[0]?.key) === 'partition:0';
     if (isGap) this.#gap(commit, meta);
     else this.#tryAll(commit, meta, before, limits);
     this.#inForce = limits;
     this.#committed = commit.offset;
     if (!sameLimits(before, limits)) this.#steps.push({ offset: commit.offset, limits });
-    if (isGap || meta.at > idleFrom) this.#steps.push({ offset: commit.offset, idleMicros: meta.at });
+    if (isGap || this.#idled) this.#steps.push({ offset: commit.offset, idleMicros: meta.at });
     this.states.add(`${commit.offset} ${meta.digest}`);
   }
 
@@ -135,6 +137,7 @@ export class CommitOracle implements Tallied {
       if (!limits.alertThrottling) this.fold.throttlingOff(this.#sink);
       if (limits.from !== offset) this.problems.push(`limits from ${limits.from} committed at ${offset}`);
     }
+    this.#idled = meta.at > this.fold.timeMicros;
     this.fold.advance(meta.at, this.#sink);
     this.#compare(offset, outputs);
     this.#compareState(offset, meta);

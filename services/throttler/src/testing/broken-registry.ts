@@ -7,6 +7,8 @@ import { testStack } from '@alert-throttle/test-kit';
 export class BrokenRegistry {
   /** Answers with this status and nothing of the real registry while set. */
   failWith: number | undefined;
+  /** Only requests of such paths fail. */
+  failOn = /^/;
   /** Requests that were answered with a failure. */
   failures = 0;
   readonly #server: Server;
@@ -38,7 +40,7 @@ export class BrokenRegistry {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const parts: Buffer[] = [];
     for await (const part of request) parts.push(part as Buffer);
-    if (this.failWith !== undefined) {
+    if (this.failWith !== undefined && this.failOn.test(request.url ?? '')) {
       this.failures += 1;
       response.writeHead(this.failWith, { 'content-type': 'text/plain' }).end('out of order');
       return;

@@ -93,7 +93,6 @@ export class CommitOracle implements Tallied {
     if (this.#inForce === undefined) this.#skip(commit.offset);
     this.#inForce = before;
     this.#first ??= before;
-    this.#idled = false;
     const isGap = String(commit.outputs[0]?.key) === 'partition:0';
     if (isGap) this.#gap(commit, meta);
     else this.#tryAll(commit, meta, before, limits);

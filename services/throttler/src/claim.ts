@@ -87,9 +87,10 @@ export class Claim {
    */
   async foldBatch(batch: FetchedBatch): Promise<number | undefined> {
     const { records } = batch;
-    for (let from = 0; ; from += RECORDS_PER_COMMIT) {
-      const next = records[from + RECORDS_PER_COMMIT];
-      const part = records.slice(from, from + RECORDS_PER_COMMIT);
+    const { recordsPerCommit = RECORDS_PER_COMMIT } = this.#deps;
+    for (let from = 0; ; from += recordsPerCommit) {
+      const next = records[from + recordsPerCommit];
+      const part = records.slice(from, from + recordsPerCommit);
       const missingSchema = await this.#foldPart(part, next?.offset ?? batch.end);
       if (missingSchema !== undefined || next === undefined) return missingSchema;
       try {

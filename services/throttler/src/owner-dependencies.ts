@@ -31,6 +31,8 @@ export interface OwnerDependencies {
   readonly transactions: () => PartitionTransactions;
   /** As configured now. */
   readonly limits: () => Limits;
+  /** Records of one transaction at most, where it is not the usual number. */
+  readonly recordsPerCommit?: number;
   readonly clock: MonotonicClock;
   readonly logger: Logger;
   readonly observer: OwnerObserver;

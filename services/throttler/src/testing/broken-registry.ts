@@ -11,6 +11,8 @@ export class BrokenRegistry {
   hangs = false;
   /** Ids of which it says, as a registry does, that there are none. */
   readonly denied = new Set<number>();
+  /** Only requests of such paths fail. */
+  failOn = /^/;
   /** Requests that were not answered as the real registry would have. */
   failures = 0;
   #server: Server | undefined;
@@ -61,7 +63,7 @@ export class BrokenRegistry {
       this.failures += 1;
       return;
     }
-    if (this.failWith !== undefined) {
+    if (this.failWith !== undefined && this.failOn.test(request.url ?? '')) {
       this.failures += 1;
       response.writeHead(this.failWith, { 'content-type': 'text/plain' }).end('out of order');
       return;

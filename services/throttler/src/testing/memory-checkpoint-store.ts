@@ -22,7 +22,9 @@ export class MemoryCheckpoints {
 
   put(partition: number, state: StoredState): void {
     const before = this.#states.get(partition);
-    if (before !== undefined) this.#past.set(partition, [...(this.#past.get(partition) ?? []), before]);
+    const past = this.#past.get(partition);
+    if (past === undefined) this.#past.set(partition, []);
+    if (before !== undefined) past?.push(before);
     this.#states.set(partition, state);
     this.onWrite(state);
   }

@@ -9,7 +9,7 @@ import type {
   OutputRecord,
   PartitionTransactions,
 } from '../ports.ts';
-import type { Gate } from './gate.ts';
+import { type Gate, openGate } from './gate.ts';
 import type { MemoryLog } from './memory-log.ts';
 
 export class MemoryTransactions implements PartitionTransactions {
@@ -98,13 +98,15 @@ export interface FetchHandler {
 /** The partition in one member's consumer, as kafkajs fetches it. */
 export class MemoryFetches implements FetchControl {
   readonly #log: MemoryLog;
+  readonly #gate: Gate;
   position = 0;
   paused = true;
   #busy = false;
   #sought = false;
 
-  constructor(log: MemoryLog) {
+  constructor(log: MemoryLog, gate: Gate = openGate) {
     this.#log = log;
+    this.#gate = gate;
   }
 
   seekAndResume(_partition: number, offset: number): void {
@@ -122,15 +124,24 @@ export class MemoryFetches implements FetchControl {
     return !this.paused && !this.#busy && this.position < this.#log.bounds.end;
   }
 
-  /** Fetches once and hands over what came. False where nothing was to be fetched. */
-  deliver(handler: FetchHandler, max?: number): boolean {
+  /**
+   * Fetches once and hands over what came; `early`: the next fetch does not wait until that was dealt with. False
+   * where nothing was to be fetched.
+   */
+  deliver(handler: FetchHandler, max?: number, early = false): boolean {
     if (!this.ready) return false;
-    const batch = this.#log.read(this.position, max);
-    if (batch === undefined) return false;
+    const fetched = this.#log.read(this.position, max);
+    if (fetched === undefined) return false;
+    const batch = { ...fetched, heartbeat: () => this.#gate.pass('heartbeat', () => undefined) };
     this.#sought = false;
     if (batch.records.length === 0) {
       this.position = batch.end;
       void handler.onSkipped(batch.fetchedOffset, batch.end);
+      return true;
+    }
+    if (early) {
+      this.position = batch.end;
+      void handler.onBatch(batch);
       return true;
     }
     this.#busy = true;

@@ -23,7 +23,9 @@ interface PendingCall {
 /** Waits of the process itself, which cannot fail. */
 const OWN_CALLS = new Set(['sleep', 'stillMember']);
 
+/** Its children are itself: there are thousands of processes, and none of them says anything. */
 const logger = createLogger({ service: 'simulation', level: 'silent', format: 'json' });
+logger.child = () => logger as never;
 
 export class SimulatedGate implements Gate {
   #pending: PendingCall[] = [];
@@ -93,11 +95,11 @@ export class SimulatedProcess {
   fault: { after: number; readonly outcome: Outcome | 'stalls' } | undefined;
   refused = false;
 
-  constructor(world: SharedWorld, limits: Limits) {
+  constructor(world: SharedWorld, limits: Limits, recordsPerCommit: number) {
     const { log, checkpoints } = world;
     const { gate } = this;
     this.limits = limits;
-    this.fetches = new MemoryFetches(log);
+    this.fetches = new MemoryFetches(log, gate);
     const deps: OwnerDependencies = {
       partition: 0,
       topic: 'raw',
@@ -108,6 +110,7 @@ export class SimulatedProcess {
       store: new MemoryCheckpointStore(checkpoints, gate),
       transactions: () => new MemoryTransactions(log, gate),
       limits: () => this.limits,
+      recordsPerCommit,
       clock: { nowMs: () => world.nowMs(), sleep: (_, signal) => this.#pass('sleep', signal) },
       logger,
       observer: this.told,

@@ -143,9 +143,10 @@ export class WindowChanges {
       if (this.#snapshot !== early) throw new Error('this snapshot was given up: a later one was begun');
       for (const one of early.set.splice(0)) changes.set.push(one);
       for (const one of early.throttledSet.splice(0)) changes.throttledSet.push(one);
-      const last = Math.min(row + ROWS_PER_SLICE, end, table.end);
+      const last = Math.min(row + ROWS_PER_SLICE, end);
       this.#snapshot = changes;
-      while (row < last && changes.set.length < entries) {
+      // The table shrinks where nothing is left of it.
+      while (row < last && row < table.end && changes.set.length < entries) {
         if ((table.flags(row) & FLAG.frozen) !== 0) {
           this.#writeFrozen(row);
           table.release(row);

@@ -4,8 +4,10 @@
 import { stackDown, stackUp, type StackEnv } from '@alert-throttle/stack';
 
 import { codecBench } from './codec.bench.ts';
+import { containersBench } from './containers.bench.ts';
 import { decideBench } from './decide.bench.ts';
 import { latencyBench } from './latency.bench.ts';
+import { recoveryBench } from './recovery.bench.ts';
 import { throughputBench } from './throughput.bench.ts';
 
 const STACK_DIR = '.stack-bench';
@@ -16,6 +18,8 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   decide: () => decideBench(),
   codec: () => codecBench(),
   throughput: async (env) => throughputBench(await env()),
+  containers: async (env) => containersBench(await env()),
+  recovery: async (env) => recoveryBench(await env()),
   latency: async (env) => latencyBench(await env()),
 };
 

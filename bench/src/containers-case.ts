@@ -30,6 +30,7 @@ const RATE_BATCHES = 20;
 const ROUNDS = 5;
 const CHANGED = 1000;
 const FEW = 1000;
+const WARM_UP = 20_000;
 const START_MS = 1_763_881_200_000;
 
 const [mode = '', redisUrl = '', group = '', containers = '0', throttled = '0'] = process.argv.slice(2);
@@ -174,6 +175,7 @@ async function fillCase(redis: Redis): Promise<object> {
   const few = new Partition();
   await fill(few, 0, FEW, 1);
   const fewPerSec = rate(few, FEW);
+  await warmUp(redis);
   const partition = new Partition();
   const checkpointer = open(redis);
   await partition.flush(checkpointer);
@@ -211,6 +213,16 @@ async function fillCase(redis: Redis): Promise<object> {
   };
 }
 
+/** All of it once with other containers, which are gone then: what the process takes for that is no window's. */
+async function warmUp(redis: Redis): Promise<void> {
+  const partition = new Partition();
+  const checkpointer = open(redis);
+  await fill(partition, 0, WARM_UP, DEFAULT_LIMITS.maxAlertPerSec + 2);
+  await fill(partition, WARM_UP, WARM_UP, 1);
+  await partition.flush(checkpointer);
+  await checkpointer.load();
+}
+
 async function claimCase(redis: Redis): Promise<object> {
   const before = await memory();
   const checkpointer = open(redis);
@@ -229,6 +241,7 @@ async function claimCase(redis: Redis): Promise<object> {
 }
 
 const redis = new Redis(redisUrl, { protocol: 2 });
+await redis.ping();
 const result = mode === 'claim' ? await claimCase(redis) : await fillCase(redis);
 redis.disconnect();
 process.stdout.write(JSON.stringify(result));

@@ -249,10 +249,8 @@ export function fillWindow(window: PartitionWindow, parsed: WindowField): void {
 }
 
 function fill(counters: NameCounters, saved: CountsField): void {
-  for (const { Name, Alerts } of saved.names) {
-    counters.names.push(Name);
-    counters.counts.push(Alerts);
-  }
+  counters.names = saved.names.map(({ Name }) => Name);
+  counters.counts = saved.names.map(({ Alerts }) => Alerts);
   counters.other = saved.other;
 }
 

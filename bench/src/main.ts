@@ -7,8 +7,10 @@ import { stackDown, stackUp, type StackEnv } from '@alert-throttle/stack';
 
 import { codecBench } from './codec.bench.ts';
 import { compressionBench } from './compression.bench.ts';
+import { containersBench } from './containers.bench.ts';
 import { decideBench } from './decide.bench.ts';
 import { latencyBench } from './latency.bench.ts';
+import { recoveryBench } from './recovery.bench.ts';
 import { throughputBench } from './throughput.bench.ts';
 
 /** Absolute: servers have working folders of their own. */
@@ -24,6 +26,8 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     return compressionBench(servers, own.stack ? join(STACK_DIR, 'kafka', 'data') : undefined);
   },
   throughput: async (env) => throughputBench(await env()),
+  containers: async (env) => containersBench(await env()),
+  recovery: async (env) => recoveryBench(await env()),
   latency: async (env) => latencyBench(await env()),
 };
 

@@ -49,12 +49,12 @@ export interface ThroughputBench {
 
 const SRC = import.meta.dirname;
 
-function startCopy(mode: string, env: StackEnv, group: string, topics: TopicNames): ChildProcess {
+export function startCopy(mode: string, env: StackEnv, group: string, topics: TopicNames): ChildProcess {
   const args = [join(SRC, 'copy.ts'), mode, env.KAFKA_BROKERS, group, topics.raw, topics.throttled];
   return spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
-function startThrottler(env: StackEnv, group: string, topics: TopicNames, port: number): ChildProcess {
+export function startThrottler(env: StackEnv, group: string, topics: TopicNames, port: number): ChildProcess {
   const main = join(SRC, '../../services/throttler/src/main.ts');
   return spawn(process.execPath, [main], {
     stdio: ['ignore', 'ignore', 'inherit'],
@@ -72,7 +72,7 @@ function startThrottler(env: StackEnv, group: string, topics: TopicNames, port: 
   });
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
@@ -81,7 +81,7 @@ async function freePort(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
-async function committedAlerts(admin: Admin, group: string, topic: string): Promise<number> {
+export async function committedAlerts(admin: Admin, group: string, topic: string): Promise<number> {
   const offsets = await admin.fetchOffsets({ groupId: group, topics: [topic] });
   return offsets
     .flatMap(({ partitions }) => partitions)
@@ -89,7 +89,7 @@ async function committedAlerts(admin: Admin, group: string, topic: string): Prom
 }
 
 /** Where the throttler's fold is, which its commits follow within a second. */
-async function foldedAlerts(port: number): Promise<number> {
+export async function foldedAlerts(port: number): Promise<number> {
   const response = await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined);
   if (response === undefined) return 0;
   const { partitions } = (await response.json()) as { partitions: { position: number }[] };
@@ -97,19 +97,23 @@ async function foldedAlerts(port: number): Promise<number> {
 }
 
 /** Alerts a second from a tenth of the log to its end, as `progress` tells. */
-async function rate(child: ChildProcess, progress: () => Promise<number>): Promise<number> {
+export async function rate(
+  child: ChildProcess,
+  progress: () => Promise<number>,
+  total = ALERTS,
+): Promise<number> {
   const startedMs = performance.now();
   let from: { alerts: number; atMs: number } | undefined;
   try {
     for (;;) {
       const alerts = await progress();
       const atMs = performance.now();
-      if (alerts >= ALERTS * FROM_SHARE) from ??= { alerts, atMs };
-      if (alerts >= ALERTS && from !== undefined) {
+      if (alerts >= total * FROM_SHARE) from ??= { alerts, atMs };
+      if (alerts >= total && from !== undefined) {
         return ((alerts - from.alerts) * 1000) / Math.max(1, atMs - from.atMs);
       }
       if (atMs - startedMs > GIVE_UP_MS || child.exitCode !== null) {
-        throw new Error(`${alerts} of ${ALERTS} alerts after ${Math.round(atMs - startedMs)} ms`);
+        throw new Error(`${alerts} of ${total} alerts after ${Math.round(atMs - startedMs)} ms`);
       }
       await sleep(POLL_MS);
     }

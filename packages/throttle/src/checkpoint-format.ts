@@ -12,12 +12,15 @@ import type { LogPosition, NameCount } from './interval-event.ts';
 import { JsonReader, JsonShapeError } from './json-reader.ts';
 import { LIMITS_RANGE } from './limits.ts';
 import type { NameCounters } from './name-counters.ts';
-import { Interval, PartitionWindow } from './partition-window.ts';
+import { Interval } from './interval.ts';
+import type { PartitionWindow } from './partition-window.ts';
 import { SequenceEntry } from './sequence-table.ts';
 import { formatMicros, parseMicros } from './time-text.ts';
 
 const SEQUENCE_PREFIX = '@sequence/';
-const QUIET = /^passed=(\d{1,10}) opened=(\S+) last=(\S+) seen=(\S+)$/;
+const QUIET = /^passed=(\d{1,9}) opened=(\S+) last=(\S+) seen=(\S+)$/;
+/** Nine digits: the limit that alerts passed under has fewer. */
+const MAX_PASSED = 999_999_999;
 const SEQUENCE = /^(\d{1,16}) seen=(\S+)$/;
 
 /** A field of the checkpoint that cannot be read: the checkpoint is useless, and its owner folds the log instead. */
@@ -133,7 +136,7 @@ function parseThrottled(field: string, value: string): Omit<WindowField, 'profil
     const json = JsonReader.parse(value);
     const interval = readInterval(json);
     return {
-      passed: json.at('passed').integer(),
+      passed: json.at('passed').integer(0, MAX_PASSED),
       openedAtMicros: time(json.at('opened')),
       lastMicros: time(json.at('last')),
       seenAtMicros: time(json.at('seen')),
@@ -216,24 +219,26 @@ export function parseField(
   value: string,
   profile: string,
   hash: Hash64,
-): PartitionWindow | SequenceEntry | undefined {
+): WindowField | SequenceEntry | undefined {
   if (field.startsWith(SEQUENCE_PREFIX)) return parseSequence(field, value, hash);
   const parsed = parseWindowField(field, value);
   if (parsed === undefined) return undefined;
   if (parsed.profile !== profile) throw new CheckpointFormatError(field, `not of profile ${profile}`);
-  return windowOf(parsed, hash);
+  return parsed;
 }
 
-function windowOf(parsed: WindowField, hash: Hash64): PartitionWindow {
-  const window = new PartitionWindow(parsed.containerKey, parsed.seenAtMicros, hash);
+/** Makes a new window what its field says. */
+export function fillWindow(window: PartitionWindow, parsed: WindowField): void {
   window.passed = parsed.passed;
   window.openedAtMicros = parsed.openedAtMicros;
   window.lastMicros = parsed.lastMicros;
+  window.seenAtMicros = parsed.seenAtMicros;
   const saved = parsed.interval;
-  if (saved === undefined) return window;
-  window.throttledUntilMicros = saved.throttledUntilMicros;
-  window.dropped = saved.dropped;
-  const interval = new Interval(window, saved.crossedAtMicros, saved, saved);
+  if (saved === undefined) return;
+  const { trigger, identity } = saved;
+  const interval = new Interval(window, saved.crossedAtMicros, saved, { trigger, identity });
+  interval.untilMicros = saved.throttledUntilMicros;
+  interval.dropped = saved.dropped;
   interval.reported = saved.reported;
   interval.dueMicros = saved.dueMicros;
   interval.firstDropped = saved.firstDropped;
@@ -241,14 +246,11 @@ function windowOf(parsed: WindowField, hash: Hash64): PartitionWindow {
   fill(interval.byPolicy, saved.droppedByPolicy);
   fill(interval.byOperation, saved.droppedByOperation);
   window.interval = interval;
-  return window;
 }
 
 function fill(counters: NameCounters, saved: CountsField): void {
-  for (const { Name, Alerts } of saved.names) {
-    counters.names.push(Name);
-    counters.counts.push(Alerts);
-  }
+  counters.names = saved.names.map(({ Name }) => Name);
+  counters.counts = saved.names.map(({ Alerts }) => Alerts);
   counters.other = saved.other;
 }
 

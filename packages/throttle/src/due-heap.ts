@@ -3,7 +3,7 @@
  * interval stays filed under the one it had when it was filed and is filed anew when it comes up: a dropped alert costs
  * nothing here.
  */
-import type { Interval } from './partition-window.ts';
+import type { Interval } from './interval.ts';
 
 /** Entries up to which reported intervals are left in the heap. */
 const MIN_COMPACTED = 64;
@@ -91,6 +91,6 @@ export class DueHeap {
     const [a, b] = [this.#heap[i], this.#heap[j]];
     if (a === undefined || b === undefined) return false;
     if (a.filedMicros !== b.filedMicros) return a.filedMicros < b.filedMicros;
-    return a.window.key < b.window.key;
+    return a.key < b.key;
   }
 }

@@ -1,8 +1,9 @@
 /**
  * Windows by the minute of the partition's time in which they were last seen, so that those long unseen are found
- * without looking at all others. A window seen again stays in its old bucket until that comes up: no cost per alert.
+ * without looking at all others. A window seen again stays in its old list until that comes up: no cost per alert. So
+ * does one that was removed: its row is given back then.
  */
-import type { PartitionWindow } from './partition-window.ts';
+import { FLAG, NONE, type WindowTable } from './window-table.ts';
 
 const MINUTE_IN_MICROS = 60_000_000;
 /** Whole minutes: the 15 after which a window counts as absent, and one because both minutes are rounded down. */
@@ -13,41 +14,50 @@ export function minuteOf(micros: number): number {
 }
 
 export class MinuteIndex {
-  readonly #buckets = new Map<number, PartitionWindow[]>();
-  /** Windows whose bucket came up while they had something to report: they are put back once they have not. */
-  readonly #unreported = new Set<PartitionWindow>();
+  readonly #table: WindowTable;
+  /** The first row of each minute's list. */
+  readonly #first = new Map<number, number>();
+  /** Rows whose list came up while they had something to report: they are put back once they have not. */
+  readonly #unreported = new Set<number>();
 
-  add(window: PartitionWindow): void {
-    const minute = minuteOf(window.seenAtMicros);
-    const bucket = this.#buckets.get(minute);
-    if (bucket === undefined) this.#buckets.set(minute, [window]);
-    else bucket.push(window);
+  constructor(table: WindowTable) {
+    this.#table = table;
+  }
+
+  /** Does nothing for a row that is in a list already. */
+  add(row: number): void {
+    const table = this.#table;
+    const flags = table.flags(row);
+    if ((flags & FLAG.linked) !== 0) return;
+    const minute = minuteOf(table.seenAtMicros(row));
+    table.setFlags(row, flags | FLAG.linked);
+    table.setNext(row, this.#first.get(minute) ?? NONE);
+    this.#first.set(minute, row);
   }
 
   /** The window has nothing to report any more. */
-  reported(window: PartitionWindow): void {
-    if (this.#unreported.size > 0 && this.#unreported.delete(window)) this.add(window);
+  reported(row: number): void {
+    if (this.#unreported.size > 0 && this.#unreported.delete(row)) this.add(row);
   }
 
-  /** Every window with nothing to report that was last seen in a minute at least 16 before `minute`, taken out. */
-  takeUnseen(minute: number): PartitionWindow[] {
+  /** Tells `forget` of every window with nothing to report that was last seen in a minute at least 16 before `minute`. */
+  takeUnseen(minute: number, isOpen: (row: number) => boolean, forget: (row: number) => void): void {
+    const table = this.#table;
     const latest = minute - KEPT_MINUTES;
-    const unseen: PartitionWindow[] = [];
-    for (const [bucketMinute, bucket] of [...this.#buckets]) {
-      if (bucketMinute > latest) continue;
-      this.#buckets.delete(bucketMinute);
-      for (const window of bucket) {
-        if (window.removed) continue;
-        if (minuteOf(window.seenAtMicros) > latest) this.add(window);
-        else if (window.dropped > 0) this.#unreported.add(window);
-        else unseen.push(window);
+    for (const [listMinute, first] of [...this.#first]) {
+      if (listMinute > latest) continue;
+      this.#first.delete(listMinute);
+      let next = first;
+      while (next !== NONE) {
+        const row = next;
+        next = table.next(row);
+        const flags = table.flags(row) & ~FLAG.linked;
+        table.setFlags(row, flags);
+        if ((flags & FLAG.removed) !== 0) table.release(row);
+        else if (minuteOf(table.seenAtMicros(row)) > latest) this.add(row);
+        else if (isOpen(row)) this.#unreported.add(row);
+        else forget(row);
       }
     }
-    return unseen;
-  }
-
-  clear(): void {
-    this.#buckets.clear();
-    this.#unreported.clear();
   }
 }

@@ -6,8 +6,8 @@ export const COUNTED_NAMES = 16;
 export const MAX_NAME_CHARACTERS = 253;
 
 export class NameCounters {
-  readonly names: string[] = [];
-  readonly counts: number[] = [];
+  names: readonly string[] = [];
+  counts: number[] = [];
   /** Alerts of all names that came after the first 16. */
   other = 0;
 
@@ -18,8 +18,9 @@ export class NameCounters {
     while (i < names.length && names[i] !== name) i++;
     if (i < names.length) this.counts[i] = (this.counts[i] ?? 0) + 1;
     else if (i < COUNTED_NAMES) {
-      names.push(name);
-      this.counts.push(1);
+      // New ones, for V8 grows a list that is pushed to by 16 places at once, and most have one name or two.
+      this.names = [...names, name];
+      this.counts = [...this.counts, 1];
     } else this.other += 1;
   }
 

@@ -132,6 +132,47 @@ describe('PartitionFold, for every history', { timeout: 60_000 }, () => {
     );
   });
 
+  it('takes a snapshot in slices while it goes on: of the state at the beginning', () => {
+    fc.assert(
+      fc.property(
+        anyHistory,
+        anyHistory,
+        anyLimits,
+        fc.integer({ min: 0, max: 4 }),
+        fc.boolean(),
+        (before, meanwhile, limits, stepsPerSlice, givenUp) => {
+          const [player, fold] = [new Player(limits), new PartitionFold()];
+          play(before, player, fold);
+          if (givenUp) {
+            for (const slice of fold.snapshotSlices(1)) if (slice.set.length > 0) break;
+            play(before, player, fold);
+            fold.giveUpSnapshot();
+          }
+          const store = new CheckpointStore();
+          const [digest, timeMicros] = [fold.digest(), fold.timeMicros];
+          const steps = [...meanwhile];
+          const slices = fold.snapshotSlices(1);
+          play(steps.splice(0, stepsPerSlice), player, fold);
+          for (const slice of slices) {
+            expect([slice.del, slice.throttledDel]).toEqual([[], []]);
+            store.apply(slice);
+            play(steps.splice(0, stepsPerSlice), player, fold);
+            fold.digest();
+          }
+          expect(PartitionFold.restore(store.fields, timeMicros).digest()).toBe(digest);
+          expect(store.throttled).toEqual(store.openIntervals());
+          play(steps, player, fold);
+          store.apply(fold.takeDirty());
+          expect(PartitionFold.restore(store.fields, fold.timeMicros).digest()).toBe(fold.digest());
+          expect(store.fields.size).toBe(fold.windowCount + fold.sequenceCount);
+          expect(store.throttled).toEqual(store.openIntervals());
+          expect(store.throttled.size).toBe(fold.openCount);
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
   it('has the same digest however often it is asked for, and none for no state', () => {
     fc.assert(
       fc.property(anyHistory, anyLimits, (history, limits) => {

@@ -6,16 +6,19 @@
  *
  * All times are microseconds since the epoch. "The partition's time" is the largest that `advance` was given.
  */
-import { fieldOf, formatSequence, formatWindow, parseField } from './checkpoint-format.ts';
+import { fillWindow, formatSequence, parseField, type WindowField } from './checkpoint-format.ts';
 import { decide, evolve, SECOND_IN_MICROS, type Decision } from './decide.ts';
 import { DueHeap } from './due-heap.ts';
 import { Hash64, Sum64 } from './hash64.ts';
 import type { CrossingDetails, EndedBy, FoldSink, IntervalEvent } from './interval-event.ts';
+import { Interval } from './interval.ts';
 import { limitsVersion, type Limits } from './limits.ts';
 import { MinuteIndex, minuteOf } from './minute-index.ts';
-import { Interval, PartitionWindow } from './partition-window.ts';
-import { hourOf, SequenceTable, type SequenceEntry } from './sequence-table.ts';
-import { StateChanges, type CheckpointChanges } from './state-changes.ts';
+import { PartitionWindow } from './partition-window.ts';
+import { hourOf, SequenceEntry, SequenceTable } from './sequence-table.ts';
+import { noChanges, StateChanges, type CheckpointChanges } from './state-changes.ts';
+import { WindowChanges } from './window-changes.ts';
+import { FLAG, NONE, WindowTable } from './window-table.ts';
 
 /** Raised whenever the fold of the same log comes out different: a checkpoint of another version is not used. */
 export const FOLD_VERSION = 1;
@@ -26,6 +29,8 @@ export const DEFAULT_PROFILE = 'default';
 const ABSENT_AFTER_MICROS = 15 * 60 * SECOND_IN_MICROS;
 /** An alert that lies further before its container's previous one says that the node's clock was set back. */
 const CLOCK_SET_BACK_MICROS = SECOND_IN_MICROS;
+/** Longer keys than any container's or host's are kept as they come. */
+const MAX_OWN_TEXT = 1024;
 
 /** What the fold needs of an eligible alert. */
 export interface AlertSeen {
@@ -50,12 +55,15 @@ export class PartitionFold {
   readonly profile: string;
   readonly #hash = new Hash64();
   readonly #sum = new Sum64();
-  readonly #windows = new Map<string, PartitionWindow>();
-  readonly #windowChanges: StateChanges<PartitionWindow>;
+  readonly #table = new WindowTable();
+  /** Shows the window that is dealt with. */
+  readonly #window = new PartitionWindow(this.#table);
+  readonly #windowChanges: WindowChanges;
+  #windowCount = 0;
   readonly #sequenceChanges: StateChanges<SequenceEntry>;
   readonly #sequences: SequenceTable;
   readonly #due = new DueHeap();
-  readonly #minutes = new MinuteIndex();
+  readonly #minutes = new MinuteIndex(this.#table);
   #timeMicros: number;
 
   /** `profile` must not be empty, start with `@` or hold a `/`: it begins the names of checkpoint fields. */
@@ -63,21 +71,8 @@ export class PartitionFold {
     if (!/^[^@/][^/]*$/.test(profile)) throw new RangeError(`profile: not a name for one: ${profile}`);
     this.profile = profile;
     this.#timeMicros = timeMicros;
-    this.#windowChanges = new StateChanges<PartitionWindow>(
-      {
-        field: (window) => fieldOf(profile, window.key),
-        value: formatWindow,
-        throttledKey: (window) => window.key,
-        throttledUntilMicros: (window) => (window.dropped > 0 ? window.throttledUntilMicros : 0),
-      },
-      this.#hash,
-      this.#sum,
-    );
-    this.#sequenceChanges = new StateChanges<SequenceEntry>(
-      { ...formatSequence, throttledKey: () => '', throttledUntilMicros: () => 0 },
-      this.#hash,
-      this.#sum,
-    );
+    this.#windowChanges = new WindowChanges(profile, this.#table, this.#hash, this.#sum);
+    this.#sequenceChanges = new StateChanges(formatSequence, this.#hash, this.#sum);
     this.#sequences = new SequenceTable(this.#sequenceChanges, this.#hash);
   }
 
@@ -91,12 +86,20 @@ export class PartitionFold {
     profile: string = DEFAULT_PROFILE,
   ): PartitionFold {
     const fold = new PartitionFold(profile, timeMicros);
-    for (const [field, value] of fields) {
-      const entry = parseField(field, value, profile, fold.#hash);
-      if (entry instanceof PartitionWindow) fold.#restoreWindow(entry);
-      else if (entry !== undefined) fold.#sequences.restore(entry);
-    }
+    fold.restoreMore(fields);
     return fold;
+  }
+
+  /**
+   * More fields of the checkpoint that this fold is restored from, before anything else is done with it. A field that
+   * comes again is passed over.
+   */
+  restoreMore(fields: Iterable<readonly [field: string, value: string]>): void {
+    for (const [field, value] of fields) {
+      const entry = parseField(field, value, this.profile, this.#hash);
+      if (entry instanceof SequenceEntry) this.#sequences.restore(entry);
+      else if (entry !== undefined) this.#restoreWindow(entry);
+    }
   }
 
   /** The partition's time. */
@@ -106,7 +109,7 @@ export class PartitionFold {
 
   /** Windows held in memory. */
   get windowCount(): number {
-    return this.#windows.size;
+    return this.#windowCount;
   }
 
   /** Containers that have something to report. */
@@ -135,7 +138,7 @@ export class PartitionFold {
     if (this.#due.openCount > 0) this.#reportDue(toMicros, 'expired', sink);
     const minute = minuteOf(toMicros);
     if (minute === minuteOf(fromMicros)) return;
-    for (const window of this.#minutes.takeUnseen(minute)) this.#forget(window);
+    this.#minutes.takeUnseen(minute, this.#isOpen, this.#forgetRow);
     if (hourOf(toMicros) !== hourOf(fromMicros)) this.#sequences.sweep(toMicros);
   }
 
@@ -152,8 +155,9 @@ export class PartitionFold {
     } else {
       const details = decision === 'thresholdCrossed' ? seen.details() : undefined;
       if (window.interval !== undefined) this.#endInterval(window, sink);
+      if (details !== undefined) window.interval = new Interval(window, t, limits, details);
       evolve(window, decision, t, limits);
-      if (details !== undefined) this.#beginInterval(window, t, limits, details, seen, sink);
+      if (window.interval !== undefined) this.#beginInterval(window, window.interval, t, seen, sink);
     }
     window.seenAtMicros = now;
     this.#windowChanges.touch(window);
@@ -162,8 +166,10 @@ export class PartitionFold {
 
   /** The container was deleted: reports its open interval and forgets its window. */
   remove(containerKey: string, sink: FoldSink): void {
-    const window = this.#windows.get(containerKey);
-    if (window === undefined) return;
+    const row = this.#table.find(containerKey);
+    if (row === NONE) return;
+    const window = this.#window.show(row);
+    if ((window.flags & FLAG.removed) !== 0) return;
     if (window.dropped > 0) this.#report(window, 'container', window.lastMicros, sink);
     this.#forget(window);
   }
@@ -171,8 +177,10 @@ export class PartitionFold {
   /** Reports every open interval, oldest due first, ties by container key, and clears all windows. */
   throttlingOff(sink: FoldSink): void {
     this.#reportDue(Infinity, 'limits', sink);
-    this.#minutes.clear();
-    for (const window of this.#windows.values()) this.#forget(window);
+    // As the table may shrink once nothing is left of it, its end is asked for each time.
+    for (let row = 0; row < this.#table.end; row++) {
+      if ((this.#table.flags(row) & (FLAG.removed | FLAG.free)) === 0) this.#forgetRow(row);
+    }
   }
 
   /**
@@ -190,9 +198,14 @@ export class PartitionFold {
     return this.#sum.toString();
   }
 
+  /** Windows that `takeDirty` is about. */
+  get dirtyCount(): number {
+    return this.#windowChanges.unsavedCount;
+  }
+
   /** What changed since the last `takeDirty` or `snapshot`, or since the checkpoint that this was restored from. */
   takeDirty(): CheckpointChanges {
-    const changes: CheckpointChanges = { set: [], del: [], throttledSet: [], throttledDel: [] };
+    const changes = noChanges();
     this.#windowChanges.take(changes);
     this.#sequenceChanges.take(changes);
     return changes;
@@ -200,42 +213,73 @@ export class PartitionFold {
 
   /** Everything, to replace whatever the checkpoint holds (`del` and `throttledDel` are empty). Counts as a take. */
   snapshot(): CheckpointChanges {
-    const changes: CheckpointChanges = { set: [], del: [], throttledSet: [], throttledDel: [] };
-    this.#windowChanges.takeAll(this.#windows.values(), changes);
-    this.#sequenceChanges.takeAll(this.#sequences.entries(), changes);
+    const changes = noChanges();
+    for (const slice of this.snapshotSlices(Infinity)) {
+      for (const entry of slice.set) changes.set.push(entry);
+      for (const entry of slice.throttledSet) changes.throttledSet.push(entry);
+    }
     return changes;
   }
 
-  #present(containerKey: string, now: number): PartitionWindow {
-    const window = this.#windows.get(containerKey);
-    if (window !== undefined) {
-      if (window.dropped === 0 && now - window.seenAtMicros >= ABSENT_AFTER_MICROS) window.clear();
-      return window;
-    }
-    const added = new PartitionWindow(containerKey, now, this.#hash);
-    this.#windows.set(containerKey, added);
-    this.#minutes.add(added);
-    this.#windowChanges.add(added);
-    return added;
+  /**
+   * The same in slices of about so many entries, made one by one while the fold goes on: the state is that of the call.
+   * Nothing else may be taken meanwhile. One that is not taken to its end is to be given up.
+   */
+  snapshotSlices(entries: number): Iterable<CheckpointChanges> {
+    const sequences = noChanges();
+    this.#sequenceChanges.takeAll(this.#sequences.entries(), sequences);
+    return slices(this.#windowChanges.snapshot(), sequences, entries);
   }
 
-  #restoreWindow(window: PartitionWindow): void {
-    this.#windows.set(window.key, window);
-    this.#minutes.add(window);
+  /** Another snapshot has to follow before anything else is taken. */
+  giveUpSnapshot(): void {
+    this.#windowChanges.giveUp();
+  }
+
+  #present(containerKey: string, now: number): PartitionWindow {
+    const row = this.#table.find(containerKey);
+    if (row === NONE) return this.#added(this.#table.add(containerKey), now);
+    const window = this.#window.show(row);
+    const { flags } = window;
+    if ((flags & FLAG.frozen) !== 0) this.#windowChanges.beforeChange(row);
+    if ((flags & FLAG.removed) !== 0) {
+      window.flags &= ~FLAG.removed;
+      return this.#added(row, now);
+    }
+    if (window.dropped === 0 && now - window.seenAtMicros >= ABSENT_AFTER_MICROS) window.clear();
+    return window;
+  }
+
+  #added(row: number, now: number): PartitionWindow {
+    const window = this.#window.show(row);
+    window.clear();
+    window.seenAtMicros = now;
+    window.hashKey(this.#hash);
+    this.#windowCount += 1;
+    this.#minutes.add(row);
+    this.#windowChanges.touch(window);
+    return window;
+  }
+
+  #restoreWindow(parsed: WindowField): void {
+    if (this.#table.find(parsed.containerKey) !== NONE) return;
+    const row = this.#table.add(ownText(parsed.containerKey));
+    const window = this.#window.show(row);
+    fillWindow(window, parsed);
+    window.hashKey(this.#hash);
+    this.#windowCount += 1;
+    this.#minutes.add(row);
     this.#windowChanges.addStored(window);
     if (window.interval?.open === true) this.#due.open(window.interval);
   }
 
   #beginInterval(
     window: PartitionWindow,
+    interval: Interval,
     t: number,
-    limits: Limits,
-    details: CrossingDetails,
     seen: AlertSeen,
     sink: FoldSink,
   ): void {
-    const interval = new Interval(window, t, limits, details);
-    window.interval = interval;
     this.#countDropped(window, t, seen);
     sink.threshold(this.#event(window, interval, '', t));
   }
@@ -259,7 +303,7 @@ export class PartitionFold {
     for (;;) {
       const interval = this.#due.first();
       if (interval === undefined || interval.dueMicros > upToMicros) return;
-      const { window } = interval;
+      const window = this.#window.show(interval.row);
       const stamp = endedBy === 'expired' ? window.throttledUntilMicros : window.lastMicros;
       this.#report(window, endedBy, stamp, sink);
     }
@@ -268,11 +312,11 @@ export class PartitionFold {
   #report(window: PartitionWindow, endedBy: EndedBy, stampMicros: number, sink: FoldSink): void {
     const { interval } = window;
     if (interval === undefined) return;
+    this.#windowChanges.beforeChange(window.row);
     sink.ended(this.#event(window, interval, endedBy, stampMicros));
-    window.dropped = 0;
     interval.startLate();
     this.#due.closed();
-    this.#minutes.reported(window);
+    this.#minutes.reported(window.row);
     this.#windowChanges.touch(window);
   }
 
@@ -299,11 +343,38 @@ export class PartitionFold {
     };
   }
 
+  readonly #isOpen = (row: number): boolean => this.#window.show(row).dropped > 0;
+
+  readonly #forgetRow = (row: number): void => this.#forget(this.#window.show(row));
+
   #forget(window: PartitionWindow): void {
-    this.#windows.delete(window.key);
-    window.interval = undefined;
+    if (window.interval !== undefined) {
+      this.#windowChanges.beforeChange(window.row);
+      window.interval = undefined;
+    }
+    this.#windowCount -= 1;
     this.#windowChanges.remove(window);
   }
+}
+
+function* slices(
+  next: (changes: CheckpointChanges, entries: number) => boolean,
+  last: CheckpointChanges,
+  entries: number,
+): Generator<CheckpointChanges> {
+  for (let more = true; more;) {
+    const changes = noChanges();
+    more = next(changes, entries);
+    yield changes;
+  }
+  yield last;
+}
+
+/** The same text, which V8 does not keep as a piece of a longer one: the key of a window may stay for long. */
+function ownText(text: string): string {
+  if (text.length > MAX_OWN_TEXT) return text;
+  const units = Array.from({ length: text.length }, (_, i) => text.charCodeAt(i));
+  return String.fromCharCode(...units);
 }
 
 /** The alert's time as the throttle takes it: bounded by the partition's time, never before the window's last time. */

@@ -1,136 +1,155 @@
-/** One container's window in a partition: the throttle's state, what time needs, and the details of an interval while there is one. */
+/** One container's window in a partition, as a view of its row: the throttle's state, and what time needs. */
 import type { Window } from './decide.ts';
 import type { Hash64 } from './hash64.ts';
-import type { CrossingDetails, LogPosition } from './interval-event.ts';
-import { NameCounters } from './name-counters.ts';
-import { StateEntry } from './state-changes.ts';
+import type { Interval } from './interval.ts';
+import { AT, doublesAt, integersAt, NONE, type WindowTable } from './window-table.ts';
 
 /**
- * Kept small, for there may be a million: one hidden class, no closures.
+ * Shows one row after the other, so that a million windows are no million objects.
  *
  * An interval is kept from the crossing until the container's time has reached its end, for its late alerts must still
  * be dropped: `quiet` (no interval) → `open` (dropped > 0) → `reported` (dropped = 0) → late: `open` again, or `quiet`.
+ * What a window counts in an interval stands there; without one it is 0.
  */
-export class PartitionWindow extends StateEntry implements Window {
-  readonly key: string;
-  openedAtMicros = 0;
-  passed = 0;
-  /** Means something only while there is an interval. */
-  throttledUntilMicros = 0;
-  dropped = 0;
-  lastMicros = 0;
-  /** The partition's time at the container's previous eligible alert. */
-  seenAtMicros: number;
-  interval: Interval | undefined = undefined;
+export class PartitionWindow implements Window {
+  readonly #table: WindowTable;
+  row = NONE;
+  #doubles: Float64Array = new Float64Array(0);
+  #integers: Int32Array = new Int32Array(0);
+  #double = 0;
+  #integer = 0;
+  #interval: Interval | undefined = undefined;
 
-  constructor(key: string, seenAtMicros: number, hash: Hash64) {
-    super();
-    this.key = key;
-    this.seenAtMicros = seenAtMicros;
-    this.hashKey(hash, key);
+  constructor(table: WindowTable) {
+    this.#table = table;
+  }
+
+  /** Shows that row from now on. */
+  show(row: number): this {
+    const { doubles, integers } = this.#table.page(row);
+    this.row = row;
+    this.#doubles = doubles;
+    this.#integers = integers;
+    this.#double = doublesAt(row);
+    this.#integer = integersAt(row);
+    const number = integers[this.#integer + AT.interval] as number;
+    this.#interval = number === 0 ? undefined : this.#table.interval(number);
+    return this;
+  }
+
+  get key(): string {
+    return this.#table.key(this.row);
+  }
+
+  get openedAtMicros(): number {
+    return this.#doubles[this.#double + AT.openedAt] as number;
+  }
+
+  set openedAtMicros(micros: number) {
+    this.#doubles[this.#double + AT.openedAt] = micros;
+  }
+
+  get lastMicros(): number {
+    return this.#doubles[this.#double + AT.last] as number;
+  }
+
+  set lastMicros(micros: number) {
+    this.#doubles[this.#double + AT.last] = micros;
+  }
+
+  /** The partition's time at the container's previous eligible alert. */
+  get seenAtMicros(): number {
+    return this.#doubles[this.#double + AT.seen] as number;
+  }
+
+  set seenAtMicros(micros: number) {
+    this.#doubles[this.#double + AT.seen] = micros;
+  }
+
+  get passed(): number {
+    return this.#integers[this.#integer + AT.passed] as number;
+  }
+
+  set passed(passed: number) {
+    this.#integers[this.#integer + AT.passed] = passed;
+  }
+
+  get throttledUntilMicros(): number {
+    return this.#interval === undefined ? 0 : this.#interval.untilMicros;
+  }
+
+  set throttledUntilMicros(micros: number) {
+    if (this.#interval !== undefined) this.#interval.untilMicros = micros;
+  }
+
+  get dropped(): number {
+    return this.#interval === undefined ? 0 : this.#interval.dropped;
+  }
+
+  set dropped(dropped: number) {
+    if (this.#interval !== undefined) this.#interval.dropped = dropped;
+  }
+
+  get interval(): Interval | undefined {
+    return this.#interval;
+  }
+
+  set interval(interval: Interval | undefined) {
+    const at = this.#integer + AT.interval;
+    const number = this.#integers[at] as number;
+    if (number !== 0) this.#table.freeInterval(number);
+    this.#integers[at] = interval === undefined ? 0 : this.#table.addInterval(interval);
+    this.#interval = interval;
+  }
+
+  get flags(): number {
+    return this.#integers[this.#integer + AT.flags] as number;
+  }
+
+  set flags(flags: number) {
+    this.#integers[this.#integer + AT.flags] = flags;
+  }
+
+  /** What the window contributes to the digest now. */
+  get sumHigh(): number {
+    return this.#integers[this.#integer + AT.sumHigh] as number;
+  }
+
+  get sumLow(): number {
+    return this.#integers[this.#integer + AT.sumLow] as number;
+  }
+
+  setSum(high: number, low: number): void {
+    this.#integers[this.#integer + AT.sumHigh] = high;
+    this.#integers[this.#integer + AT.sumLow] = low;
   }
 
   /** Makes it the window of a container that was never seen. */
   clear(): void {
     this.openedAtMicros = 0;
     this.passed = 0;
-    this.throttledUntilMicros = 0;
-    this.dropped = 0;
     this.lastMicros = 0;
-    this.interval = undefined;
+    if (this.#interval !== undefined) this.interval = undefined;
   }
 
-  mixInto(hash: Hash64): void {
+  /** The key's part of the hash stays the same. */
+  hashKey(hash: Hash64): void {
+    hash.start(1, 0);
+    hash.text(this.key);
+    this.#integers[this.#integer + AT.keyHigh] = hash.high;
+    this.#integers[this.#integer + AT.keyLow] = hash.low;
+  }
+
+  /** Leaves the window's hash in `hash`. */
+  hashInto(hash: Hash64): void {
+    const integers = this.#integers;
+    const at = this.#integer;
+    hash.start(integers[at + AT.keyHigh] as number, integers[at + AT.keyLow] as number);
     hash.integer(this.openedAtMicros);
     hash.int32(this.passed);
     hash.integer(this.lastMicros);
     hash.integer(this.seenAtMicros);
-    const { interval } = this;
-    if (interval === undefined) return;
-    hash.integer(this.throttledUntilMicros);
-    hash.integer(this.dropped);
-    interval.mixInto(hash);
+    this.#interval?.mixInto(hash);
+    hash.finish();
   }
-}
-
-export class Interval {
-  readonly window: PartitionWindow;
-  readonly startMicros: number;
-  readonly maxAlertPerSec: number;
-  readonly throttleSec: number;
-  readonly details: CrossingDetails;
-  /** It was reported at least once: what is counted now is late. */
-  reported = false;
-  /** When nothing of it can still come, in the partition's time. 0 while nothing is unreported. */
-  dueMicros = 0;
-  /** The due time under which the heap filed it: at most `dueMicros`. */
-  filedMicros = 0;
-  byPolicy = new NameCounters();
-  byOperation = new NameCounters();
-  firstDropped: LogPosition | null = null;
-  lastDropped: LogPosition | null = null;
-
-  constructor(
-    window: PartitionWindow,
-    startMicros: number,
-    limits: { readonly maxAlertPerSec: number; readonly throttleSec: number },
-    details: CrossingDetails,
-  ) {
-    this.window = window;
-    this.startMicros = startMicros;
-    this.maxAlertPerSec = limits.maxAlertPerSec;
-    this.throttleSec = limits.throttleSec;
-    this.details = details;
-  }
-
-  /** Whether alerts of this very interval were dropped and not reported. */
-  get open(): boolean {
-    return this.window.interval === this && this.window.dropped > 0;
-  }
-
-  count(policy: string, operation: string, partition: number, offset: number): void {
-    this.byPolicy.add(policy);
-    this.byOperation.add(operation);
-    const last = this.lastDropped;
-    if (last === null) {
-      this.firstDropped = { Partition: partition, Offset: offset };
-      this.lastDropped = { Partition: partition, Offset: offset };
-    } else {
-      last.Partition = partition;
-      last.Offset = offset;
-    }
-  }
-
-  /** The counts were reported; whatever still comes is counted anew. */
-  startLate(): void {
-    this.reported = true;
-    this.dueMicros = 0;
-    this.byPolicy = new NameCounters();
-    this.byOperation = new NameCounters();
-    this.firstDropped = null;
-    this.lastDropped = null;
-  }
-
-  mixInto(hash: Hash64): void {
-    hash.integer(this.startMicros);
-    hash.int32(this.maxAlertPerSec);
-    hash.int32(this.throttleSec);
-    hash.int32(this.reported ? 1 : 0);
-    hash.integer(this.dueMicros);
-    mixPosition(hash, this.firstDropped);
-    mixPosition(hash, this.lastDropped);
-    mixCounters(hash, this.byPolicy);
-    mixCounters(hash, this.byOperation);
-  }
-}
-
-function mixPosition(hash: Hash64, position: LogPosition | null): void {
-  hash.int32(position?.Partition ?? -1);
-  hash.integer(position?.Offset ?? 0);
-}
-
-/** The numbers alone: names cost more to hash than all the rest. */
-function mixCounters(hash: Hash64, counters: NameCounters): void {
-  for (const count of counters.counts) hash.integer(count);
-  hash.integer(counters.other);
 }

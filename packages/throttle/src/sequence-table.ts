@@ -62,7 +62,9 @@ export class SequenceTable {
     return false;
   }
 
+  /** Does nothing where there is one already. */
   restore(entry: SequenceEntry): void {
+    if (this.#find(entry.nodeID, entry.bootID) !== undefined) return;
     this.#put(entry);
     this.#changes.addStored(entry);
   }

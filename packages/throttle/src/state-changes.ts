@@ -1,6 +1,6 @@
 /**
- * Which entries of the fold's state changed: since the last digest, and since the last checkpoint. Both are lists that
- * an entry joins at its first change, so that a change costs a test of two flags.
+ * Which entries of the fold's smaller state changed: since the last digest, and since the last checkpoint. The windows,
+ * of which there may be a million, have their own (window-changes.ts).
  */
 import { Hash64, Sum64 } from './hash64.ts';
 
@@ -9,8 +9,6 @@ const UNSAVED = 2;
 const REMOVED = 4;
 /** Its field is in the checkpoint as of the last take. */
 const STORED = 8;
-/** It is in the checkpoint's list of what is throttled now. */
-const LISTED = 16;
 
 /** Entries that are hashed at the latest, so that the list stays short if nobody asks for a digest. */
 const MAX_UNHASHED = 65_536;
@@ -44,10 +42,6 @@ export abstract class StateEntry {
 export interface EntryFormat<E> {
   field(entry: E): string;
   value(entry: E): string;
-  /** The name under which the entry is listed as throttled. */
-  throttledKey(entry: E): string;
-  /** End of its interval while one is unreported, else 0. */
-  throttledUntilMicros(entry: E): number;
 }
 
 /** What to write to the checkpoint's hash and to its sorted set of throttled containers (score: end in Unix seconds). */
@@ -58,6 +52,10 @@ export interface CheckpointChanges {
   throttledDel: string[];
 }
 
+export function noChanges(): CheckpointChanges {
+  return { set: [], del: [], throttledSet: [], throttledDel: [] };
+}
+
 export class StateChanges<E extends StateEntry> {
   readonly #format: EntryFormat<E>;
   readonly #hash: Hash64;
@@ -65,8 +63,8 @@ export class StateChanges<E extends StateEntry> {
   #unhashed: E[] = [];
   #unsaved: E[] = [];
   #removedUnsaved = 0;
-  /** Stored fields whose entry is gone, and the name under which it is still listed as throttled, if it is. */
-  readonly #gone = new Map<string, string | undefined>();
+  /** Stored fields whose entry is gone. */
+  readonly #gone = new Set<string>();
 
   constructor(format: EntryFormat<E>, hash: Hash64, sum: Sum64) {
     this.#format = format;
@@ -76,19 +74,13 @@ export class StateChanges<E extends StateEntry> {
 
   /** A new entry. Takes over what is stored under its field from an entry that was removed. */
   add(entry: E): void {
-    if (this.#gone.size > 0) {
-      const field = this.#format.field(entry);
-      if (this.#gone.has(field)) {
-        entry.flags |= this.#gone.get(field) === undefined ? STORED : STORED | LISTED;
-        this.#gone.delete(field);
-      }
-    }
+    if (this.#gone.size > 0 && this.#gone.delete(this.#format.field(entry))) entry.flags |= STORED;
     this.touch(entry);
   }
 
   /** An entry that came from the checkpoint. */
   addStored(entry: E): void {
-    entry.flags |= this.#format.throttledUntilMicros(entry) === 0 ? STORED : STORED | LISTED;
+    entry.flags |= STORED;
     this.#markUnhashed(entry);
   }
 
@@ -106,10 +98,7 @@ export class StateChanges<E extends StateEntry> {
     this.#sum.subtract(entry.sumHigh, entry.sumLow);
     const { flags } = entry;
     entry.flags = flags | REMOVED;
-    if ((flags & STORED) !== 0) {
-      const listedAs = (flags & LISTED) === 0 ? undefined : this.#format.throttledKey(entry);
-      this.#gone.set(this.#format.field(entry), listedAs);
-    }
+    if ((flags & STORED) !== 0) this.#gone.add(this.#format.field(entry));
     if ((flags & UNSAVED) !== 0 && ++this.#removedUnsaved > MAX_REMOVED) this.#compact();
   }
 
@@ -133,32 +122,20 @@ export class StateChanges<E extends StateEntry> {
   /** Writes to `changes` what changed since the last take. */
   take(changes: CheckpointChanges): void {
     for (const entry of this.#unsaved) if (!entry.removed) this.#write(entry, changes);
-    for (const [field, listedAs] of this.#gone) {
-      changes.del.push(field);
-      if (listedAs !== undefined) changes.throttledDel.push(listedAs);
-    }
+    for (const field of this.#gone) changes.del.push(field);
     this.#forgetChanges();
   }
 
   /** Writes everything to `changes`, which replaces the checkpoint. */
   takeAll(entries: Iterable<E>, changes: CheckpointChanges): void {
-    for (const entry of entries) {
-      entry.flags &= ~LISTED;
-      this.#write(entry, changes);
-    }
+    for (const entry of entries) this.#write(entry, changes);
     this.#forgetChanges();
   }
 
   #write(entry: E, changes: CheckpointChanges): void {
     const format = this.#format;
     changes.set.push([format.field(entry), format.value(entry)]);
-    const wasListed = (entry.flags & LISTED) !== 0;
-    const untilMicros = format.throttledUntilMicros(entry);
-    entry.flags = (entry.flags & ~(UNSAVED | LISTED)) | STORED;
-    if (untilMicros > 0) {
-      entry.flags |= LISTED;
-      changes.throttledSet.push([format.throttledKey(entry), untilMicros / 1_000_000]);
-    } else if (wasListed) changes.throttledDel.push(format.throttledKey(entry));
+    entry.flags = (entry.flags & ~UNSAVED) | STORED;
   }
 
   #forgetChanges(): void {

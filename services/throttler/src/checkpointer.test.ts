@@ -4,6 +4,7 @@ import { FOLD_VERSION, PartitionFold } from '@alert-throttle/throttle';
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import { Checkpointer, type LoadedCheckpoint } from './checkpointer.ts';
+import type { CheckpointStore } from './ports.ts';
 import { Folding } from './testing/folding.ts';
 import { FaultyGate, settled } from './testing/gate.ts';
 import { MemoryCheckpoints, MemoryCheckpointStore } from './testing/memory-checkpoint-store.ts';
@@ -19,11 +20,11 @@ let checkpointer: Checkpointer;
 let on: Folding;
 let offset: number;
 
-function open(): Checkpointer {
+function open(store: CheckpointStore = new MemoryCheckpointStore(checkpoints, gate)): Checkpointer {
   const { logger, messages: said } = listeningLogger();
   messages = said;
   return new Checkpointer({
-    store: new MemoryCheckpointStore(checkpoints, gate),
+    store,
     partition: 0,
     logger,
     onDegraded: (now) => degraded.push(now),
@@ -216,6 +217,32 @@ describe('writing', () => {
 });
 
 describe('loading', () => {
+  it('reads again what another owner replaced meanwhile, and then gives up', async () => {
+    await written();
+    const before = checkpoints.state(0);
+    fold('b', 3);
+    fold('c', 3);
+    await flush();
+    const after = checkpoints.state(0);
+    if (before === undefined || after === undefined) throw new Error('nothing was written');
+    for (const [swaps, found] of [
+      [1, true],
+      [2, true],
+      [3, false],
+    ] as const) {
+      checkpoints.put(0, before);
+      let left = swaps;
+      const store = swapping(() => {
+        if (left-- > 0) checkpoints.put(0, checkpoints.state(0) === before ? after : before);
+      });
+      checkpointer = open(store);
+      const checkpoint = await checkpointer.load();
+      expect(checkpoint !== undefined).toBe(found);
+      if (checkpoint !== undefined) expect(checkpoint.fold.digest()).toBe(checkpoint.token.digest);
+      expect(messages.filter((message) => message.includes('discarded'))).toHaveLength(found ? 0 : 1);
+    }
+  });
+
   it('finds nothing where there is nothing', async () => {
     expect(await checkpointer.load()).toBeUndefined();
     expect(messages).toEqual([]);
@@ -296,4 +323,27 @@ function damage(change: (fields: Map<string, string>) => unknown): void {
   const fields = new Map(stored());
   change(fields);
   checkpoints.put(0, { fields, throttled: new Map() });
+}
+
+/** A store in which something happens after the first slice of every load. */
+function swapping(happens: () => void): CheckpointStore {
+  const store = new MemoryCheckpointStore(checkpoints, gate);
+  const load = store.load.bind(store);
+  store.load = async (partition) => {
+    const stored = await load(partition);
+    return (
+      stored && {
+        ...stored,
+        slices: async function* () {
+          let first = true;
+          for await (const slice of stored.slices()) {
+            yield slice;
+            if (first) happens();
+            first = false;
+          }
+        },
+      }
+    );
+  };
+  return store;
 }

@@ -10,7 +10,14 @@ import {
 } from '@alert-throttle/throttle';
 import type { Logger } from '@alert-throttle/observability';
 
-import type { CheckpointFields, CheckpointStore, CheckpointToken } from './ports.ts';
+import type { CheckpointChange, CheckpointStore, CheckpointToken, StoredCheckpoint } from './ports.ts';
+
+/** Read again so often where another owner writes meanwhile; it is fenced, and does so at most once or twice. */
+const LOAD_ATTEMPTS = 3;
+/** Windows that one script changes at most: it takes Redis, and making it takes us, about 0.1 s. */
+const MAX_UPDATE_WINDOWS = 100_000;
+/** Windows that a full replacement writes at a time; the fold goes on in between. */
+const REPLACE_SLICE = 4000;
 
 /** A state as a checkpoint has it. */
 export interface LoadedCheckpoint {
@@ -54,35 +61,42 @@ export class Checkpointer {
 
   /** Undefined where there is none, where it is of another version or damaged, or where Redis is away. */
   async load(): Promise<LoadedCheckpoint | undefined> {
-    const { store, partition, logger } = this.#options;
     try {
-      const fields = await store.load(partition);
-      this.#setDegraded(false);
-      if (fields === undefined) return undefined;
-      const version = fields.get('@version');
-      if (version !== String(FOLD_VERSION)) {
-        logger.warn({ version, expected: FOLD_VERSION }, 'the checkpoint is of another version; discarded');
-        return undefined;
+      for (let attempt = 1; attempt <= LOAD_ATTEMPTS; attempt++) {
+        const stored = await this.#options.store.load(this.#options.partition);
+        this.#setDegraded(false);
+        if (stored === undefined) return undefined;
+        const loaded = await this.#restore(stored);
+        if (loaded !== 'changed') return loaded;
       }
-      const token = {
-        offset: fields.get('@offset') ?? '',
-        time: fields.get('@time') ?? '',
-        digest: fields.get('@digest') ?? '',
-      };
-      const fold = restore(fields, token);
-      if (fold === undefined) {
-        logger.warn({ offset: token.offset }, 'the checkpoint is damaged; discarded');
-        return undefined;
-      }
-      return { offset: Number(token.offset), fold, token };
+      this.#options.logger.warn('the checkpoint changed whenever it was read; discarded');
     } catch (error) {
-      logger.error(
+      this.#options.logger.error(
         { err: error },
         'DEGRADED: the checkpoint could not be loaded; folding from the log instead',
       );
       this.#setDegraded(true);
+    }
+    return undefined;
+  }
+
+  async #restore(stored: StoredCheckpoint): Promise<LoadedCheckpoint | undefined | 'changed'> {
+    const { logger } = this.#options;
+    const version = stored.head.get('@version');
+    if (version !== String(FOLD_VERSION)) {
+      logger.warn({ version, expected: FOLD_VERSION }, 'the checkpoint is of another version; discarded');
       return undefined;
     }
+    const token = {
+      offset: stored.head.get('@offset') ?? '',
+      time: stored.head.get('@time') ?? '',
+      digest: stored.head.get('@digest') ?? '',
+    };
+    const fold = await restore(stored, token);
+    if (fold !== undefined) return { offset: Number(token.offset), fold, token };
+    if (!(await stored.unchanged())) return 'changed';
+    logger.warn({ offset: token.offset }, 'the checkpoint is damaged; discarded');
+    return undefined;
   }
 
   /** From now on the stored state is believed to be `token`'s, or unknown. */
@@ -135,24 +149,34 @@ export class Checkpointer {
       '@digest': token.digest,
       '@updated': new Date().toISOString(),
     };
-    const expect = this.#full ? undefined : this.#expect;
-    // Taken before the first await: the fold goes on while Redis writes.
-    const change = expect === undefined ? fold.snapshot() : fold.takeDirty();
+    const expect = this.#full || fold.dirtyCount > MAX_UPDATE_WINDOWS ? undefined : this.#expect;
+    let written = 0;
     try {
+      // Either is taken, or its taking begun, before the first await: the fold goes on while Redis writes.
       if (expect === undefined) {
-        await store.replace(partition, change, fields);
-      } else if (!(await store.update(partition, expect, change, fields))) {
-        this.#full = true;
-        logger.warn(
-          'Redis holds another state than the one last written; replacing it after the next commit',
+        const slices = fold.snapshotSlices(REPLACE_SLICE);
+        await store.replace(
+          partition,
+          counted(slices, (fieldCount) => (written += fieldCount)),
+          fields,
         );
-        return;
+      } else {
+        const change = fold.takeDirty();
+        written = change.set.length;
+        if (!(await store.update(partition, expect, change, fields))) {
+          this.#full = true;
+          logger.warn(
+            'Redis holds another state than the one last written; replacing it after the next commit',
+          );
+          return;
+        }
       }
       this.#expect = token;
       this.#full = false;
       this.#setDegraded(false);
-      onFlushed(change.set.length);
+      onFlushed(written);
     } catch (error) {
+      if (expect === undefined) fold.giveUpSnapshot();
       this.#failed(error);
     }
   }
@@ -175,15 +199,28 @@ export class Checkpointer {
   }
 }
 
+function* counted(
+  slices: Iterable<CheckpointChange>,
+  count: (fields: number) => void,
+): Generator<CheckpointChange> {
+  for (const slice of slices) {
+    count(slice.set.length);
+    yield slice;
+  }
+}
+
 /** Undefined where the fields are not what was written under that token. */
-function restore(fields: CheckpointFields, token: CheckpointToken): PartitionFold | undefined {
+async function restore(stored: StoredCheckpoint, token: CheckpointToken): Promise<PartitionFold | undefined> {
   const timeMicros = parseMicros(token.time);
   if (timeMicros === undefined || !/^\d{1,15}$/.test(token.offset)) return undefined;
-  try {
-    const fold = PartitionFold.restore(fields, timeMicros);
-    return fold.digest() === token.digest ? fold : undefined;
-  } catch (error) {
-    if (error instanceof CheckpointFormatError) return undefined;
-    throw error;
+  const fold = new PartitionFold(undefined, timeMicros);
+  for await (const fields of stored.slices()) {
+    try {
+      fold.restoreMore(fields);
+    } catch (error) {
+      if (error instanceof CheckpointFormatError) return undefined;
+      throw error;
+    }
   }
+  return fold.digest() === token.digest ? fold : undefined;
 }

@@ -80,12 +80,22 @@ export interface FetchControl {
   pause(partition: number): void;
 }
 
-/** A checkpoint as stored: the fields of the partition's hash, windows and `@` fields alike. */
-export type CheckpointFields = ReadonlyMap<string, string>;
+/** A field of a partition's hash and its value. */
+export type CheckpointField = readonly [field: string, value: string];
+
+/** A checkpoint that is stored, read in slices: it may have a million fields. */
+export interface StoredCheckpoint {
+  /** The fields that say what the state is of, those that are there. */
+  readonly head: ReadonlyMap<string, string>;
+  /** All fields, windows and `@` fields alike, some of them twice. A mixture where the state is replaced meanwhile. */
+  slices(): AsyncIterable<readonly CheckpointField[]>;
+  /** Whether what is stored is still of the same state. */
+  unchanged(): Promise<boolean>;
+}
 
 /** Changes to a partition's hash and to its set of throttled containers. */
 export interface CheckpointChange {
-  readonly set: readonly (readonly [field: string, value: string])[];
+  readonly set: readonly CheckpointField[];
   readonly del: readonly string[];
   readonly throttledSet: readonly (readonly [member: string, endUnixSeconds: number])[];
   readonly throttledDel: readonly string[];
@@ -103,7 +113,7 @@ export interface CheckpointStore {
   /** False while Redis is known to be away: not worth the work of building a checkpoint. */
   readonly available: boolean;
   /** Undefined where there is none. */
-  load(partition: number): Promise<CheckpointFields | undefined>;
+  load(partition: number): Promise<StoredCheckpoint | undefined>;
   /** Applies a change if the stored state is `expect`; false if it is not (nothing was written). */
   update(
     partition: number,
@@ -111,8 +121,15 @@ export interface CheckpointStore {
     change: CheckpointChange,
     head: Readonly<Record<string, string>>,
   ): Promise<boolean>;
-  /** Builds the whole state beside the stored one and renames it in. */
-  replace(partition: number, change: CheckpointChange, head: Readonly<Record<string, string>>): Promise<void>;
+  /**
+   * Builds the whole state beside the stored one and renames it in. The slices are asked for one by one, as they are
+   * written.
+   */
+  replace(
+    partition: number,
+    slices: Iterable<CheckpointChange>,
+    head: Readonly<Record<string, string>>,
+  ): Promise<void>;
 }
 
 /** Monotonic time, for how long things last; never for what is decided. */

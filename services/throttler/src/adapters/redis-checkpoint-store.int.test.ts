@@ -8,7 +8,7 @@ import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import type { CheckpointChange } from '../ports.ts';
-import { checkpointStoreContract } from '../testing/checkpoint-store-contract.ts';
+import { checkpointStoreContract, loaded } from '../testing/checkpoint-store-contract.ts';
 import { CutConnection } from '../testing/cut-connection.ts';
 import { OwnRedis } from '../testing/own-redis.ts';
 import { RedisCheckpointStore } from './redis-checkpoint-store.ts';
@@ -81,23 +81,23 @@ describe('a checkpoint in Redis', () => {
   const members: [string, number][] = [['c1', 1.5]];
 
   it('is two keys, in one slot of a cluster, that never expire; nothing of a build is left behind', async () => {
-    await store.replace(P, { ...NOTHING, set: fields(5000), throttledSet: members }, HEAD);
+    await store.replace(P, [{ ...NOTHING, set: fields(5000), throttledSet: members }], HEAD);
     const names = [checkpointKey(group, TOPIC, P), throttledKey(group, TOPIC, P)].sort();
     expect(await keys()).toEqual(names);
     for (const name of names) expect(await redis.ttl(name)).toBe(-1);
     expect(names.map((name) => /\{.*\}/.exec(name)?.[0])).toEqual(Array(2).fill(`{${group}/${TOPIC}/${P}}`));
-    await store.replace(P, NOTHING, HEAD);
+    await store.replace(P, [NOTHING], HEAD);
     expect(await keys()).toEqual([checkpointKey(group, TOPIC, P)]);
   });
 
   it('is readable to the microsecond as the ends of intervals go', async () => {
     const end = 1_769_151_731.123456;
-    await store.replace(P, { ...NOTHING, throttledSet: [['c1', end]] }, HEAD);
+    await store.replace(P, [{ ...NOTHING, throttledSet: [['c1', end]] }], HEAD);
     expect(await redis.zscore(throttledKey(group, TOPIC, P), 'c1')).toMatch(/^1769151731\.123456/);
   });
 
   it('takes a change of as many windows as a partition may have', async () => {
-    await store.replace(P, NOTHING, HEAD);
+    await store.replace(P, [NOTHING], HEAD);
     const expected = { offset: '1', time: 't', digest: 'd' };
     const change = { ...NOTHING, set: fields(150_000) };
     expect(await store.update(P, expected, change, { ...HEAD, '@offset': '2' })).toBe(true);
@@ -108,10 +108,10 @@ describe('a checkpoint in Redis', () => {
   });
 
   it('stays as it was where a replacement fails, and what was built expires', async () => {
-    await store.replace(P, { ...NOTHING, set: fields(1), throttledSet: members }, HEAD);
+    await store.replace(P, [{ ...NOTHING, set: fields(1), throttledSet: members }], HEAD);
     const broken = { ...NOTHING, set: fields(10), throttledSet: [['c2', Number.NaN]] as [string, number][] };
-    await expect(store.replace(P, broken, { ...HEAD, '@offset': '2' })).rejects.toThrow();
-    expect(await store.load(P)).toEqual(new Map([...fields(1), ...Object.entries(HEAD)]));
+    await expect(store.replace(P, [broken], { ...HEAD, '@offset': '2' })).rejects.toThrow();
+    expect(await loaded(store, P)).toEqual(new Map([...fields(1), ...Object.entries(HEAD)]));
     expect(await throttled(P)).toEqual(new Map(members));
     await expectBuildsToExpire();
   });
@@ -123,10 +123,10 @@ describe('a checkpoint in Redis', () => {
         set: fields(3000 * n),
         throttledSet: [[`c${n}`, n]] as [string, number][],
       };
-      return store.replace(P, change, { ...HEAD, '@offset': String(n) });
+      return store.replace(P, [change], { ...HEAD, '@offset': String(n) });
     });
     await Promise.all(builds);
-    const n = Number((await store.load(P))?.get('@offset'));
+    const n = Number((await loaded(store, P)).get('@offset'));
     expect(await redis.hlen(checkpointKey(group, TOPIC, P))).toBe(3000 * n + 3);
     expect(await throttled(P)).toEqual(new Map([[`c${n}`, n]]));
     expect(await keys()).toHaveLength(2);
@@ -139,7 +139,7 @@ describe('a checkpoint in Redis', () => {
     expect(other.available).toBe(false);
     await expect(other.load(P)).rejects.toThrow();
     await expect(other.update(P, { offset: '', time: '', digest: '' }, NOTHING, HEAD)).rejects.toThrow();
-    await expect(other.replace(P, NOTHING, HEAD)).rejects.toThrow();
+    await expect(other.replace(P, [NOTHING], HEAD)).rejects.toThrow();
     away.disconnect();
   });
 
@@ -152,7 +152,7 @@ describe('a checkpoint in Redis', () => {
         await client.connect();
         const change = { ...NOTHING, set: fields(10_000), throttledSet: members };
         await expect(
-          new RedisCheckpointStore(client, group, TOPIC).replace(P, change, HEAD),
+          new RedisCheckpointStore(client, group, TOPIC).replace(P, [change], HEAD),
         ).rejects.toThrow();
         client.disconnect();
       }

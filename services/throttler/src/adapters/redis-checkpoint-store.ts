@@ -6,12 +6,21 @@ import { randomUUID } from 'node:crypto';
 import { checkpointKey, throttledKey } from '@alert-throttle/throttle';
 import type { ChainableCommander, Redis } from 'ioredis';
 
-import type { CheckpointChange, CheckpointFields, CheckpointStore, CheckpointToken } from '../ports.ts';
+import type {
+  CheckpointChange,
+  CheckpointField,
+  CheckpointStore,
+  CheckpointToken,
+  StoredCheckpoint,
+} from '../ports.ts';
 
 /** Lua's `unpack` fails above about 7 900 values; pieces of this many are well below it. */
 const UNPACK = 4000;
-/** Fields per HSET while a full replacement is built; one reply is awaited for all of them. */
+/** Fields per HSET while a full replacement is built; one reply is awaited for all of a slice. */
 const REPLACE_CHUNK = 2000;
+/** Fields per HSCAN: some milliseconds for Redis, and for us. */
+const SCAN_COUNT = 2000;
+const HEAD = ['@offset', '@time', '@digest', '@version'] as const;
 const BUILD_EXPIRES_SEC = 300;
 
 /**
@@ -61,13 +70,47 @@ export class RedisCheckpointStore implements CheckpointStore {
     return this.#redis.status === 'ready';
   }
 
-  async load(partition: number): Promise<CheckpointFields | undefined> {
-    const flat = await this.#redis.call('HGETALL', checkpointKey(this.#group, this.#topic, partition));
-    const fields = new Map<string, string>();
-    if (Array.isArray(flat)) {
-      for (let i = 0; i + 1 < flat.length; i += 2) fields.set(String(flat[i]), String(flat[i + 1]));
+  async load(partition: number): Promise<StoredCheckpoint | undefined> {
+    const { hash } = this.#keys(partition);
+    const head = await this.#head(hash);
+    if (head.size === 0) return undefined;
+    return {
+      head,
+      slices: () => this.#scan(hash),
+      unchanged: async () => {
+        const now = await this.#head(hash);
+        return HEAD.every((field) => now.get(field) === head.get(field));
+      },
+    };
+  }
+
+  async #head(hash: string): Promise<Map<string, string>> {
+    const values = await this.#redis.hmget(hash, ...HEAD);
+    const head = new Map<string, string>();
+    for (const [i, field] of HEAD.entries()) {
+      const value = values[i];
+      if (typeof value === 'string') head.set(field, value);
     }
-    return fields.size === 0 ? undefined : fields;
+    return head;
+  }
+
+  /** The next slice is on its way while one is worked on. */
+  async *#scan(hash: string): AsyncGenerator<CheckpointField[]> {
+    const from = (cursor: string): Promise<[string, string[]]> =>
+      this.#redis.hscan(hash, cursor, 'COUNT', SCAN_COUNT);
+    let coming = from('0');
+    for (;;) {
+      const [cursor, flat] = await coming;
+      if (cursor !== '0') {
+        coming = from(cursor);
+        // Whoever stops asking for slices is not told of what fails then.
+        coming.catch(() => undefined);
+      }
+      const fields: CheckpointField[] = [];
+      for (let i = 0; i + 1 < flat.length; i += 2) fields.push([flat[i] ?? '', flat[i + 1] ?? '']);
+      yield fields;
+      if (cursor === '0') return;
+    }
   }
 
   async update(
@@ -91,26 +134,29 @@ export class RedisCheckpointStore implements CheckpointStore {
 
   async replace(
     partition: number,
-    change: CheckpointChange,
+    slices: Iterable<CheckpointChange>,
     head: Readonly<Record<string, string>>,
   ): Promise<void> {
     const { hash, set } = this.#keys(partition);
     // A name of its own, so that two owners never build in one place; what a killed one leaves expires.
     const build = randomUUID();
     const next = { hash: `${hash}:next:${build}`, set: `${set}:next:${build}` };
-    const pipeline = this.#redis.pipeline();
     // It expires before it is large: a writer that is killed on the way has not sent the rest.
-    pipeline.hset(next.hash, head).expire(next.hash, BUILD_EXPIRES_SEC);
-    for (let i = 0; i < change.set.length; i += REPLACE_CHUNK) {
-      pipeline.hset(next.hash, ...change.set.slice(i, i + REPLACE_CHUNK).flat());
+    await execute(this.#redis.pipeline().hset(next.hash, head).expire(next.hash, BUILD_EXPIRES_SEC));
+    for (const slice of slices) {
+      const pipeline = this.#redis.pipeline();
+      for (let i = 0; i < slice.set.length; i += REPLACE_CHUNK) {
+        pipeline.hset(next.hash, ...slice.set.slice(i, i + REPLACE_CHUNK).flat());
+      }
+      const [first] = slice.throttledSet;
+      if (first !== undefined)
+        pipeline.zadd(next.set, first[1], first[0]).expire(next.set, BUILD_EXPIRES_SEC);
+      for (let i = 0; i < slice.throttledSet.length; i += REPLACE_CHUNK) {
+        const members = slice.throttledSet.slice(i, i + REPLACE_CHUNK);
+        pipeline.zadd(next.set, ...members.flatMap(([member, end]) => [end, member]));
+      }
+      await execute(pipeline.expire(next.hash, BUILD_EXPIRES_SEC));
     }
-    const [first] = change.throttledSet;
-    if (first !== undefined) pipeline.zadd(next.set, first[1], first[0]).expire(next.set, BUILD_EXPIRES_SEC);
-    for (let i = 0; i < change.throttledSet.length; i += REPLACE_CHUNK) {
-      const members = change.throttledSet.slice(i, i + REPLACE_CHUNK);
-      pipeline.zadd(next.set, ...members.flatMap(([member, end]) => [end, member]));
-    }
-    await execute(pipeline);
     await this.#redis.eval(SWAP, 4, next.hash, hash, next.set, set);
   }
 

@@ -106,7 +106,13 @@ class Live {
     const digest = this.#fold.digest();
     const { timeMicros } = this.#fold;
     const metadata = formatOffsetMetadata({ v: 1, limits, idle, pruned, digest, at: timeMicros });
-    return { offset: this.#position, metadata, digest, timeMicros, fields: this.#fold.snapshot().set };
+    return {
+      offset: this.#position,
+      metadata,
+      digest,
+      timeMicros,
+      fields: byName(this.#fold.snapshot().set),
+    };
   }
 }
 
@@ -187,3 +193,8 @@ it('rebuilds from any checkpoint or the log what was committed, and goes on alik
     { numRuns: 600 },
   );
 }, 120_000);
+
+/** A snapshot has its fields in no particular order. */
+function byName(fields: readonly (readonly [string, string])[]): (readonly [string, string])[] {
+  return [...fields].sort(([a], [b]) => (a < b ? -1 : 1));
+}

@@ -1,6 +1,6 @@
 // Checkpoints as Redis would hold them, and the port to them. What is stored can be lost, rolled back, or away.
 
-import type { CheckpointChange, CheckpointFields, CheckpointStore, CheckpointToken } from '../ports.ts';
+import type { CheckpointChange, CheckpointStore, CheckpointToken, StoredCheckpoint } from '../ports.ts';
 import { type Gate, openGate } from './gate.ts';
 
 export interface StoredState {
@@ -58,11 +58,32 @@ export class MemoryCheckpointStore implements CheckpointStore {
     return !this.#checkpoints.away;
   }
 
-  load(partition: number): Promise<CheckpointFields | undefined> {
+  load(partition: number): Promise<StoredCheckpoint | undefined> {
     return this.#gate.pass('load', () => {
       this.#checkAway();
-      return this.#checkpoints.state(partition)?.fields;
+      const state = this.#checkpoints.state(partition);
+      return state && this.#stored(partition, state);
     });
+  }
+
+  #stored(partition: number, { fields: head }: StoredState): StoredCheckpoint {
+    const now = (): ReadonlyMap<string, string> =>
+      this.#checkpoints.state(partition)?.fields ?? new Map<string, string>();
+    return {
+      head,
+      // One by one, and the first of them twice, as a scan may do.
+      slices: async function* () {
+        for (const [field] of [...[...now()].slice(0, 1), ...now()]) {
+          await Promise.resolve();
+          const value = now().get(field);
+          if (value !== undefined) yield [[field, value]];
+        }
+      },
+      unchanged: async () => {
+        await Promise.resolve();
+        return ['@offset', '@time', '@digest'].every((field) => now().get(field) === head.get(field));
+      },
+    };
   }
 
   update(
@@ -86,12 +107,14 @@ export class MemoryCheckpointStore implements CheckpointStore {
 
   replace(
     partition: number,
-    change: CheckpointChange,
+    slices: Iterable<CheckpointChange>,
     head: Readonly<Record<string, string>>,
   ): Promise<void> {
     return this.#gate.pass('replace', () => {
       this.#checkAway();
-      this.#checkpoints.put(partition, changed(undefined, change, head));
+      let state: StoredState | undefined;
+      for (const slice of slices) state = changed(state, slice, {});
+      this.#checkpoints.put(partition, changed(state, NOTHING, head));
     });
   }
 
@@ -99,6 +122,8 @@ export class MemoryCheckpointStore implements CheckpointStore {
     if (this.#checkpoints.away) throw new Error('Redis is away');
   }
 }
+
+const NOTHING: CheckpointChange = { set: [], del: [], throttledSet: [], throttledDel: [] };
 
 function changed(
   before: StoredState | undefined,

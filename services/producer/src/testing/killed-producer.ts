@@ -17,6 +17,8 @@ export interface KillPlan {
   readonly options?: RunServiceOptions;
   /** Where it is not in the scene's folder. */
   readonly spoolDir?: string;
+  /** The first time, and half of the others, told how to kill it, to do so at a moment of its own choice; else the moment is random. */
+  readonly strike?: (kill: () => void) => void;
   /** Before each start of the producer. */
   readonly beforeRun?: () => void;
   /** Before the last one, which is not killed. */
@@ -56,9 +58,13 @@ export async function killAgainAndAgain(scene: FaultScene, plan: KillPlan): Prom
     plan.beforeRun?.();
     if (file === undefined || !isUnfinished(file)) file = nextFile();
     const service = startProducer(scene, file, options);
-    if (random() < 0.8) await service.printed('producing');
-    await sleep(random() * KILL_WITHIN_MS);
-    service.kill('SIGKILL');
+    if (plan.strike !== undefined && (killed === 0 || random() < 0.5)) {
+      plan.strike(() => service.kill('SIGKILL'));
+    } else {
+      if (random() < 0.8) await service.printed('producing');
+      await sleep(random() * KILL_WITHIN_MS);
+      service.kill('SIGKILL');
+    }
     const { code, signal } = await service.exited;
     if (signal === null && code !== 0) throw new Error(`exit ${code}:\n${service.output}`);
     if (signal !== null) killed += 1;

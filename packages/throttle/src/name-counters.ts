@@ -18,9 +18,9 @@ export class NameCounters {
     while (i < names.length && names[i] !== name) i++;
     if (i < names.length) this.counts[i] = (this.counts[i] ?? 0) + 1;
     else if (i < COUNTED_NAMES) {
-      // New ones, for V8 grows a list that is pushed to by 16 places at once, and most have one name or two.
-      this.names = [...names, name];
-      this.counts = [...this.counts, 1];
+      // Not pushed or spread: V8 would make room for 16 more, and most have one name or two.
+      this.names = names.concat(name);
+      this.counts = this.counts.concat(1);
     } else this.other += 1;
   }
 

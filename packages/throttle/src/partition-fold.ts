@@ -14,6 +14,7 @@ import type { CrossingDetails, EndedBy, FoldSink, IntervalEvent } from './interv
 import { Interval } from './interval.ts';
 import { limitsVersion, type Limits } from './limits.ts';
 import { MinuteIndex, minuteOf } from './minute-index.ts';
+import { ownText } from './own-text.ts';
 import { PartitionWindow } from './partition-window.ts';
 import { hourOf, SequenceEntry, SequenceTable } from './sequence-table.ts';
 import { noChanges, StateChanges, type CheckpointChanges } from './state-changes.ts';
@@ -29,8 +30,6 @@ export const DEFAULT_PROFILE = 'default';
 const ABSENT_AFTER_MICROS = 15 * 60 * SECOND_IN_MICROS;
 /** An alert that lies further before its container's previous one says that the node's clock was set back. */
 const CLOCK_SET_BACK_MICROS = SECOND_IN_MICROS;
-/** Longer keys than any container's or host's are kept as they come. */
-const MAX_OWN_TEXT = 1024;
 
 /** What the fold needs of an eligible alert. */
 export interface AlertSeen {
@@ -368,13 +367,6 @@ function* slices(
     yield changes;
   }
   yield last;
-}
-
-/** The same text, which V8 does not keep as a piece of a longer one: the key of a window may stay for long. */
-function ownText(text: string): string {
-  if (text.length > MAX_OWN_TEXT) return text;
-  const units = Array.from({ length: text.length }, (_, i) => text.charCodeAt(i));
-  return String.fromCharCode(...units);
 }
 
 /** The alert's time as the throttle takes it: bounded by the partition's time, never before the window's last time. */

@@ -198,12 +198,12 @@ describe('a user of Redis with the rights that SECURITY.md gives', () => {
       time: 't',
       digest: 'd',
     });
-    await theirs.replace(P, filled, HEAD);
+    await theirs.replace(P, [filled], HEAD);
     await theirs.load(P);
     const removed = { ...NOTHING, del: [filled.set[0]?.[0] ?? ''], throttledDel: ['c1'] };
     expect(await theirs.update(P, token('1'), removed, { ...HEAD, '@offset': '2' })).toBe(true);
     expect(await theirs.update(P, token('2'), filled, { ...HEAD, '@offset': '3' })).toBe(true);
-    await theirs.replace(P, NOTHING, HEAD);
+    await theirs.replace(P, [NOTHING], HEAD);
   }
 
   it('may do all that a store does, and is refused nothing on the way', async () => {

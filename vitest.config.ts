@@ -45,8 +45,8 @@ export default defineConfig({
           name: 'fault',
           include: [`${folders}/**/*.fault.test.ts`],
           exclude: outside,
-          // A file that disturbs a server has one of its own, so that it does not hit a neighbour.
-          maxWorkers: 2,
+          // A file that disturbs a server has one of its own, so that it does not hit a neighbour. They wait most of the time.
+          maxWorkers: 3,
           sequence: { groupOrder: 2 },
         },
       },

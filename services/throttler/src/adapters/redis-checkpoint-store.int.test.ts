@@ -199,7 +199,7 @@ describe('a user of Redis with the rights that SECURITY.md gives', () => {
       digest: 'd',
     });
     await theirs.replace(P, [filled], HEAD);
-    await theirs.load(P);
+    await loaded(theirs, P);
     const removed = { ...NOTHING, del: [filled.set[0]?.[0] ?? ''], throttledDel: ['c1'] };
     expect(await theirs.update(P, token('1'), removed, { ...HEAD, '@offset': '2' })).toBe(true);
     expect(await theirs.update(P, token('2'), filled, { ...HEAD, '@offset': '3' })).toBe(true);

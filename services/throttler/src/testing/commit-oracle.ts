@@ -70,8 +70,8 @@ export class CommitOracle implements Tallied {
   repeats = 0;
   poison = 0;
   lost = 0;
-  /** How often a gap was announced, and the windows were gone with it. */
-  gaps = { kept: 0, forgotten: 0 };
+  /** How often windows lived on over a gap. */
+  keptOverGaps = 0;
   readonly #steps: Step[] = [];
   #committed = 0;
   #next = 0;
@@ -161,7 +161,7 @@ export class CommitOracle implements Tallied {
     if (!this.starts.includes(offset)) this.problems.push(`at ${offset}: a gap where the log never began`);
     this.#skip(offset);
     const kept = this.fold.digest() === meta.digest;
-    this.gaps[kept ? 'kept' : 'forgotten'] += 1;
+    if (kept && this.fold.windowCount > 0) this.keptOverGaps += 1;
     if (!kept) this.fold = new PartitionFold(undefined, this.fold.timeMicros);
     this.#out = [];
     this.#compare(offset, others);

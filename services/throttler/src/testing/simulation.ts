@@ -16,6 +16,8 @@ import { type Outcome, type SharedWorld, SimulatedProcess } from './simulated-pr
 export const PROCESSES = 3;
 /** Small, so that a batch is more than one transaction. */
 const RECORDS_PER_COMMIT = [1, 2, 3, 5, 1000];
+/** More awaits than that without time passing are a loop; nothing else would end it, as the event loop stands still. */
+const MAX_ROUNDS = 20_000;
 
 export type Step =
   | { readonly do: 'append'; readonly records: readonly (RecordSpec & { readonly afterMs: number })[] }
@@ -95,9 +97,14 @@ export class Simulation implements SharedWorld {
     if (this.#assigned === undefined) this.#assign(0);
     this.#tellAll();
     // Something to commit: a process that was fenced without knowing it learns it then.
-    this.#append({ kind: 'other', container: 'a', skewMicros: undefined, policy: 'p1', sequence: 0 }, 0);
+    const last = { kind: 'other', container: 'a', skewMicros: undefined, policy: 'p1' } as const;
+    this.#append({ ...last, sequence: 1000 }, 0);
+    await this.#fetchAll({ max: 1000, times: 20, early: false });
+    // A repeat has no output, and is to be committed all the same.
+    this.#append({ ...last, sequence: 1 }, 0);
     // Long enough at the end for a lost checkpoint to be missed.
-    for (let round = 0, quiet = 0; round < 60 && quiet < 5; round++) {
+    for (let round = 0, quiet = 0; round < 60 && quiet < 6; round++) {
+      if (quiet === 1 && this.#random() < 0.3) this.checkpoints.lose();
       await this.#fetchAll({ max: 1000, times: 20, early: false });
       await this.#pass(3500);
       quiet = this.#atEnd ? quiet + 1 : 0;
@@ -185,7 +192,7 @@ export class Simulation implements SharedWorld {
 
   /** Lets the awaits go on, in an order of the seed's, until all wait for something to happen. */
   async #run(): Promise<void> {
-    for (;;) {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
       await drained();
       this.#alive = this.#alive.filter(({ gate }) => !gate.dead);
       if (this.#assigned?.gate.dead === true) this.#assigned = undefined;
@@ -195,6 +202,7 @@ export class Simulation implements SharedWorld {
       const chosen = waiting.filter(() => this.#random() < 0.6);
       for (const process of chosen.length > 0 ? chosen : waiting) process.step();
     }
+    throw new Error('it came to no rest');
   }
 
   async #fetchAll({ max, times, early }: Omit<Extract<Step, { do: 'fetch' }>, 'do'>): Promise<void> {

@@ -1,5 +1,14 @@
 // Real files and real notifications: waits for what must happen, never for a time to pass.
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -53,6 +62,22 @@ describe('ways in which a file changes', () => {
       restartNeeded: [],
       overridden: [],
     });
+  });
+
+  test('given a file that is emptied and then written, many times, then defaults are never in force', async () => {
+    const file = join(folder, 'limits.yaml');
+    writeFileSync(file, 'maxAlertPerSec: 2\n');
+    await watching(file);
+    for (let limit = 101; limit <= 140; limit++) {
+      // Slower than the system's own writes, faster than a file is still.
+      truncateSync(file);
+      await new Promise((resolve) => setTimeout(resolve, limit % 20));
+      writeFileSync(file, `maxAlertPerSec: ${limit}\n`);
+      await new Promise((resolve) => setTimeout(resolve, limit % 30));
+    }
+    await vi.waitFor(() => expect(changes.at(-1)?.maxAlertPerSec).toBe(140), soon);
+    expect(changes.filter(({ maxAlertPerSec }) => maxAlertPerSec <= 100)).toEqual([]);
+    expect(refused).toEqual([]);
   });
 
   test('given an editor that renames a new file over it, twice, then both changes are applied', async () => {

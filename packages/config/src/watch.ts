@@ -2,6 +2,7 @@
 //
 // The file's folder is watched, not the file: editors rename a new file over the old one, and a ConfigMap volume
 // swaps a symbolic link beside it (`..data`), so that the path stays while what it names changes.
+import { readFileSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { watch } from 'chokidar';
@@ -52,9 +53,21 @@ export function watchConfig<const S extends Settings>(settings: S, options: Watc
 
   const follower = new Follower(settings, options);
   let debounce: NodeJS.Timeout | undefined;
+  let lastText: string | undefined;
   const soon = (): void => {
     clearTimeout(debounce);
-    debounce = setTimeout(() => follower.read(), options.debounceMs ?? DEBOUNCE_MS);
+    debounce = setTimeout(read, options.debounceMs ?? DEBOUNCE_MS);
+  };
+  /**
+   * Believes a text only when it finds it twice: a file that is written in place is empty for a moment, or ends within
+   * a number, and both would be valid.
+   */
+  const read = (): void => {
+    const text = textOf(file);
+    const settled = text === lastText;
+    lastText = text;
+    if (settled && follower.read(() => textOf(file) === text)) return;
+    soon();
   };
   const poll = setInterval(soon, options.pollMs ?? POLL_MS).unref();
   const folder = dirname(resolve(file));
@@ -73,7 +86,7 @@ export function watchConfig<const S extends Settings>(settings: S, options: Watc
   // A change between loadConfig and the first event of the watcher is found by reading once more.
   const ready = new Promise<void>((done) => {
     watcher.once('ready', () => {
-      follower.read();
+      read();
       done();
     });
   });
@@ -118,17 +131,20 @@ class Follower<const S extends Settings> {
     this.#stopped = true;
   }
 
-  read(): void {
-    if (this.#stopped) return;
-    let loaded: Loaded<S>;
+  /** False, and nothing done, where the file turns out to be another one by now. */
+  read(unchanged: () => boolean): boolean {
+    if (this.#stopped) return true;
+    let found: Loaded<S> | ConfigError;
     try {
-      loaded = loadWithOrigins(this.#settings, this.#options);
+      found = loadWithOrigins(this.#settings, this.#options);
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
-      this.#refuse(error);
-      return;
+      found = error;
     }
-    this.#accept(loaded);
+    if (!unchanged()) return false;
+    if (found instanceof ConfigError) this.#refuse(found);
+    else this.#accept(found);
+    return true;
   }
 
   #refuse(error: ConfigError): void {
@@ -163,6 +179,15 @@ class Follower<const S extends Settings> {
     const values = { ...(this.#current as Record<string, unknown>) };
     for (const key of keys) values[key] = (next as Record<string, unknown>)[key];
     return seal(this.#settings, values);
+  }
+}
+
+/** Undefined where it cannot be read; why is said when it is loaded. */
+function textOf(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
   }
 }
 

@@ -5,6 +5,7 @@ import {
   appendTimeMicros,
   FOLD_VERSION,
   formatOffsetMetadata,
+  type Limits,
   PartitionFold,
   sameLimits,
 } from '@alert-throttle/throttle';
@@ -53,6 +54,8 @@ export class Claim {
   position: number;
   /** What was committed last, by this claim or before it. */
   committed: CommittedOffset | undefined;
+  /** In force, and committed. */
+  limits: Limits;
   readonly #deps: OwnerDependencies;
   readonly #checkpointer: Checkpointer;
   /** Since when something folded is not committed; while undefined, the state is the committed one. */
@@ -67,6 +70,7 @@ export class Claim {
     this.fold = parts.fold;
     this.history = parts.history;
     this.position = parts.position;
+    this.limits = parts.history.inForce;
     this.#deps = deps;
     this.#checkpointer = checkpointer;
     const { schemas, topic, partition } = deps;
@@ -167,6 +171,7 @@ export class Claim {
     const position = { offset: this.position, metadata: this.#metadata() };
     await this.transactions.commit([...announcements, ...outputs], position);
     this.committed = position;
+    this.limits = this.history.inForce;
     this.#pendingSinceMs = undefined;
     observer.committed(partition, counts, (clock.nowMs() - startedMs) / 1000);
   }

@@ -86,7 +86,7 @@ export class PartitionOwner {
       partition: this.#deps.partition,
       phase: stopped ? 'stopped' : phase,
       position: rebuilding?.rebuild.position ?? claim?.position ?? 0,
-      limitsVersion: phase === 'live' && claim ? limitsVersion(claim.history.inForce) : undefined,
+      limitsVersion: phase === 'live' && claim ? limitsVersion(claim.limits) : undefined,
       recordsLeft: rebuilding === undefined ? 0 : rebuilding.rebuild.target - rebuilding.rebuild.position,
       secondsLeft: rebuilding && secondsLeft(rebuilding, this.#deps.clock.nowMs()),
       problem: this.#problem,

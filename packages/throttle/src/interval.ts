@@ -2,6 +2,7 @@
 import type { Hash64 } from './hash64.ts';
 import type { CrossingDetails, LogPosition } from './interval-event.ts';
 import { NameCounters } from './name-counters.ts';
+import { sharedDetails } from './shared-details.ts';
 
 export class Interval {
   /** The window's key and its row in the table. */
@@ -37,7 +38,7 @@ export class Interval {
     this.startMicros = startMicros;
     this.maxAlertPerSec = limits.maxAlertPerSec;
     this.throttleSec = limits.throttleSec;
-    this.details = details;
+    this.details = sharedDetails(details, window.key);
   }
 
   /** Whether alerts were dropped and not reported. Always reported before its window lets go of it. */

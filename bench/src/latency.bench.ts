@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { AlertCodec } from '@alert-throttle/alert';
-import { partitionFor, type TopicNames } from '@alert-throttle/kafka';
+import { COMPRESSION_TYPES, partitionFor, type TopicNames } from '@alert-throttle/kafka';
 import type { StackEnv } from '@alert-throttle/stack';
 import type { Consumer, Message } from 'kafkajs';
 
@@ -109,7 +109,11 @@ async function produce(
       });
     }
     if (counting) counted += messages.length;
-    if (messages.length > 0) sends.push(producer.send({ topic: topics.raw, messages, acks: -1 }));
+    if (messages.length > 0) {
+      sends.push(
+        producer.send({ topic: topics.raw, messages, acks: -1, compression: COMPRESSION_TYPES.zstd }),
+      );
+    }
     await sleep(SLICE_MS);
   }
   await Promise.all(sends);

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { AlertCodec } from '@alert-throttle/alert';
 import {
   type AlertKafka,
+  COMPRESSION_TYPES,
   createKafka,
   createTopics,
   partitionFor,
@@ -71,7 +72,12 @@ export async function fillRaw(
       partition: partitionFor(alert.ContainerID, PARTITIONS),
     });
     if (batch.length < SEND * PARTITIONS && index < flood.alerts - 1) continue;
-    await producer.send({ topic: topics.raw, messages: batch, acks: -1 });
+    await producer.send({
+      topic: topics.raw,
+      messages: batch,
+      acks: -1,
+      compression: COMPRESSION_TYPES.zstd,
+    });
     batch = [];
   }
   await producer.disconnect();

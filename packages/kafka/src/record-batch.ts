@@ -91,7 +91,7 @@ export function encodeBatch(records: Records, payload: Buffer, head: RecordBatch
 function timestampsOf(messages: readonly Message[], nowMs: number): { first: number; max: number } {
   let [first, max] = [Infinity, -Infinity];
   for (const { timestamp } of messages) {
-    if (timestamp === undefined) continue;
+    if ((timestamp ?? '') === '') continue;
     const ms = Number(timestamp);
     if (ms < first) first = ms;
     if (ms > max) max = ms;

@@ -141,8 +141,8 @@ export class WindowChanges {
     this.#snapshot = early;
     return (changes, entries) => {
       if (this.#snapshot !== early) throw new Error('this snapshot was given up: a later one was begun');
-      for (const one of early.set.splice(0)) changes.set.push(one);
-      for (const one of early.throttledSet.splice(0)) changes.throttledSet.push(one);
+      for (const one of early.set.splice(0, entries)) changes.set.push(one);
+      for (const one of early.throttledSet.splice(0, entries)) changes.throttledSet.push(one);
       const last = Math.min(row + ROWS_PER_SLICE, end);
       this.#snapshot = changes;
       // The table shrinks where nothing is left of it.
@@ -153,7 +153,8 @@ export class WindowChanges {
         }
         row += 1;
       }
-      const more = row < Math.min(end, table.end);
+      const left = early.set.length > 0 || early.throttledSet.length > 0;
+      const more = left || row < Math.min(end, table.end);
       this.#snapshot = more ? early : undefined;
       return more;
     };

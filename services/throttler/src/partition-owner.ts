@@ -102,16 +102,17 @@ export class PartitionOwner {
 
   /**
    * One fetched batch. Returns before it is decided, so that the next fetch is under way meanwhile; only where as
-   * many records wait as a transaction may hold, it returns after them. Never rejects: what fails here costs the
+   * much waits as a transaction may hold, it returns after that. Never rejects: what fails here costs the
    * claim, not the consumer.
    */
   async onBatch(batch: FetchedBatch): Promise<void> {
+    if (this.#standing === undefined) return;
     this.#waiting.push(batch);
     const decided = this.#serial(async (standing) => {
-      const next = this.#waiting.take();
+      const next = this.#waiting.take(batch);
       if (next !== undefined) await this.#fold(standing, next);
     });
-    if (this.#waiting.records >= RECORDS_PER_COMMIT) await decided;
+    if (this.#waiting.full) await decided;
   }
 
   async #fold(standing: Standing, batch: FetchedBatch): Promise<void> {
@@ -326,7 +327,10 @@ export class PartitionOwner {
     this.#log.info({ position: claim.position, how }, 'partition claimed');
     observer.rebuilding(partition, 0);
     observer.claimed(partition, how);
-    if (!this.#stopped.signal.aborted) control.seekAndResume(partition, claim.position);
+    if (this.#stopped.signal.aborted) return;
+    // Fetched beyond the end of a rebuild, perhaps.
+    this.#waiting.clear();
+    control.seekAndResume(partition, claim.position);
   }
 
   async #foldLive(claim: Claim, batch: FetchedBatch): Promise<void> {

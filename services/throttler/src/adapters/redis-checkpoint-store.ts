@@ -43,8 +43,9 @@ for _, command in ipairs(commands) do
 end
 return 1`;
 
-/** KEYS: new hash, hash, new sorted set, sorted set. */
+/** KEYS: new hash, hash, new sorted set, sorted set. ARGV: fields of the new hash; 0 where it has not all of them. */
 const SWAP = `
+if redis.call('HLEN', KEYS[1]) ~= tonumber(ARGV[1]) then return 0 end
 for i = 1, 3, 2 do
   if redis.call('EXISTS', KEYS[i]) == 1 then
     redis.call('RENAME', KEYS[i], KEYS[i + 1])
@@ -143,7 +144,9 @@ export class RedisCheckpointStore implements CheckpointStore {
     const next = { hash: `${hash}:next:${build}`, set: `${set}:next:${build}` };
     // It expires before it is large: a writer that is killed on the way has not sent the rest.
     await execute(this.#redis.pipeline().hset(next.hash, head).expire(next.hash, BUILD_EXPIRES_SEC));
+    let fields = Object.keys(head).length;
     for (const slice of slices) {
+      fields += slice.set.length;
       const pipeline = this.#redis.pipeline();
       for (let i = 0; i < slice.set.length; i += REPLACE_CHUNK) {
         pipeline.hset(next.hash, ...slice.set.slice(i, i + REPLACE_CHUNK).flat());
@@ -157,7 +160,9 @@ export class RedisCheckpointStore implements CheckpointStore {
       }
       await execute(pipeline.expire(next.hash, BUILD_EXPIRES_SEC));
     }
-    await this.#redis.eval(SWAP, 4, next.hash, hash, next.set, set);
+    if ((await this.#redis.eval(SWAP, 4, next.hash, hash, next.set, set, fields)) !== 1) {
+      throw new Error('what was built beside the checkpoint vanished on the way');
+    }
   }
 
   #keys(partition: number): { hash: string; set: string } {

@@ -128,6 +128,7 @@ export class RecordFolder implements FoldSink {
       if (missingSchema !== undefined) return { folded, missingSchema };
       folded += 1;
     }
+    this.#seen.forget();
     return { folded, missingSchema: undefined };
   }
 

@@ -23,6 +23,12 @@ export class SeenAlert implements AlertSeen {
     this.containerKey = containerKey;
   }
 
+  /** So that the last record of a fetch does not keep all of it alive. */
+  forget(): void {
+    this.#reader = undefined;
+    this.#value = undefined;
+  }
+
   /** Throws before the first `set`. */
   get leading(): LeadingFields {
     if (this.#leading === undefined) throw new Error('no alert was read');

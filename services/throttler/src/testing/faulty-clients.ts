@@ -88,20 +88,21 @@ function faultyTransaction(transaction: Transaction, trigger: FaultTrigger): Tra
 
 type Args = readonly unknown[];
 
-/** Knows which of the store's commands is which: HGETALL loads, EVAL updates, a pipeline builds, `eval` swaps. */
+/** Knows which of the store's commands is which: HSCAN loads, EVAL updates, a pipeline builds, `eval` swaps. */
 function faultyRedis(redis: Redis, trigger: FaultTrigger): Redis {
   const steps: Readonly<Record<string, (...args: Args) => unknown>> = {
     call: async (command, ...args) => {
       if (command === 'EVAL') trigger.at('update-ready');
       const answer = applied(redis, 'call', [command, ...args]) as Promise<unknown>;
-      if (command !== 'EVAL') {
-        const loaded = await answer;
-        trigger.at('checkpoint-loaded');
-        return loaded;
-      }
+      if (command !== 'EVAL') return answer;
       const updated = await trigger.during('updating', answer);
       trigger.at('updated');
       return updated;
+    },
+    hscan: async (...args) => {
+      const slice = await (applied(redis, 'hscan', args) as Promise<unknown>);
+      trigger.at('checkpoint-loaded');
+      return slice;
     },
     pipeline: () => recordedPipeline(redis, trigger),
     eval: async (...args) => {

@@ -2,7 +2,7 @@
 // the same settings, nothing decided. `consume` only reads; `copy` writes every record to the other topic, partition by
 // partition, in one transaction per fetched batch with its offset.
 
-import { COMPRESSION_TYPES, registerCompression } from '@alert-throttle/kafka';
+import { registerCompression } from '@alert-throttle/kafka';
 import { Kafka, logLevel, Partitioners, type Producer } from 'kafkajs';
 
 const [mode = '', brokers = '', group = '', from = '', to = ''] = process.argv.slice(2);
@@ -58,7 +58,7 @@ await consumer.run({
           timestamp,
           partition: batch.partition,
         }));
-        await transaction.send({ topic: to, messages, acks: -1, compression: COMPRESSION_TYPES.zstd });
+        await transaction.send({ topic: to, messages, acks: -1 });
       }
       const offset = String(BigInt(batch.lastOffset()) + 1n);
       await transaction.sendOffsets({

@@ -5,7 +5,6 @@ import { randomBytes } from 'node:crypto';
 import { AlertCodec } from '@alert-throttle/alert';
 import {
   type AlertKafka,
-  COMPRESSION_TYPES,
   createKafka,
   createTopics,
   partitionFor,
@@ -76,7 +75,6 @@ export async function fillRaw(
       topic: topics.raw,
       messages: batch,
       acks: -1,
-      compression: COMPRESSION_TYPES.zstd,
     });
     batch = [];
   }

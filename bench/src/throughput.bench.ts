@@ -65,6 +65,8 @@ export function startThrottler(env: StackEnv, group: string, topics: TopicNames,
       START_FROM: 'earliest',
       HTTP_PORT: String(port),
       LOG_LEVEL: 'error',
+      // As the copy: a compressed log is read in so few fetches that there is no progress to measure.
+      KAFKA_COMPRESSION: 'none',
       RAW_TOPIC: topics.raw,
       THROTTLED_TOPIC: topics.throttled,
       DEAD_LETTER_TOPIC: topics.deadLetter,

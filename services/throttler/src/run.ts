@@ -12,6 +12,7 @@ import {
   watchConfig,
 } from '@alert-throttle/config';
 import {
+  abortHanging,
   COMPRESSION_TYPES,
   createKafka,
   kafkaOptions,
@@ -83,9 +84,29 @@ export async function runThrottler(options: RunOptions): Promise<number> {
   const schemas = new SchemaDirectory(codec, clock, logger, options.signal);
   const facts = new KafkaLogFacts(makeKafka(ADMIN_RETRY), config.consumerGroup, topics);
   const ownerFacts = interposed.facts(facts);
-  const transactionsKafka = interposed.producers(makeKafka(TRANSACTION_RETRY));
+  const transactionsKafka = makeKafka(TRANSACTION_RETRY);
+  const producers = interposed.producers(transactionsKafka);
   const store = new RedisCheckpointStore(interposed.redis(redis), config.consumerGroup, topics.raw);
 
+  const transactionsOf = (partition: number): KafkaTransactions => {
+    const group = config.consumerGroup;
+    const ofPartition = {
+      transactionalId: `${group}/${topics.raw}/${partition}`,
+      group,
+      transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
+    };
+    const partitions = [topics.throttled, topics.deadLetter].map((topic) => ({ topic, partition }));
+    return new KafkaTransactions({
+      ...ofPartition,
+      kafka: producers,
+      partition,
+      rawTopic: topics.raw,
+      topics,
+      compression: COMPRESSION_TYPES[config.kafkaCompression],
+      abortHanging: () => abortHanging(transactionsKafka, { ...ofPartition, partitions }),
+      stableEnd: (topic) => facts.stableEnd(topics[topic], partition),
+    });
+  };
   const throttler: Throttler = new Throttler({
     limits: () => limits,
     bounds: () => facts.allBounds(),
@@ -100,19 +121,7 @@ export async function runThrottler(options: RunOptions): Promise<number> {
         control: group,
         schemas,
         store,
-        transactions: () =>
-          interposed.transactions(
-            new KafkaTransactions({
-              kafka: transactionsKafka,
-              transactionalId: `${config.consumerGroup}/${topics.raw}/${partition}`,
-              partition,
-              group: config.consumerGroup,
-              rawTopic: topics.raw,
-              topics,
-              transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
-              compression: COMPRESSION_TYPES[config.kafkaCompression],
-            }),
-          ),
+        transactions: () => interposed.transactions(transactionsOf(partition)),
         limits: () => limits,
         clock,
         logger,

@@ -43,6 +43,8 @@ export type Step =
       readonly outcome: Outcome | 'stalls';
     }
   | { readonly do: 'wake' }
+  /** See `forgetsEnd` of MemoryLog. */
+  | { readonly do: 'forgetEnd' }
   | { readonly do: 'redis'; readonly what: 'lost' | 'away' | 'back' }
   | { readonly do: 'redisRollBack'; readonly writes: number };
 
@@ -72,6 +74,7 @@ export class Simulation implements SharedWorld {
     const newest = releasedSchemas.at(-1);
     if (newest !== undefined) this.registry.set(STRANGE_SCHEMA, newest.type);
     this.log.onCommit = (commit) => this.oracle.check(commit);
+    this.log.onConfirmed = (commit) => this.oracle.confirmed(commit);
     this.checkpoints.onWrite = (state) => this.#checkStored(state);
   }
 
@@ -89,6 +92,7 @@ export class Simulation implements SharedWorld {
   /** Everything that ails is healed; then all must come to an end. What did not hold, in words. */
   async conclude(): Promise<string[]> {
     this.checkpoints.away = false;
+    this.log.forgetsEnd = false;
     for (const process of this.#alive) {
       process.fault = undefined;
       process.gate.wake();
@@ -177,6 +181,9 @@ export class Simulation implements SharedWorld {
         return;
       case 'wake':
         for (const { gate } of this.#alive) gate.wake();
+        return;
+      case 'forgetEnd':
+        this.log.forgetsEnd = true;
         return;
       case 'redis':
         if (step.what === 'lost') this.checkpoints.lose();

@@ -47,6 +47,8 @@ export class MemoryLog {
   onConfirmed: (commit: LoggedCommit) => void = () => undefined;
   /** The broker is restarted at the next end of a transaction, and forgets to write it. */
   forgetsEnd = false;
+  /** A commit was confirmed, and aborted later on. */
+  revoked = false;
   /** Whether other partitions have a committed offset or output. */
   othersCommitted = false;
   throttledElsewhere = false;
@@ -128,6 +130,7 @@ export class MemoryLog {
 
   /** Ends all that hangs, by a transaction that touches everything and is aborted. */
   abortHanging(): void {
+    if (this.#hanging.some(({ position }) => position !== undefined)) this.revoked = true;
     this.#hanging = [];
   }
 

@@ -119,9 +119,10 @@ export class Simulation implements SharedWorld {
   problems(): string[] {
     const problems = [...this.log.violations, ...this.oracle.problems];
     if (this.#everyone.some(({ refused }) => refused)) problems.push('a claim was refused');
-    // What was folded from a log without its beginning may be another state.
-    const truncated = this.oracle.starts.length > 0;
-    if (!truncated && this.#mismatch) problems.push('a rebuilt state did not fit its digest');
+    // What was folded from a log without its beginning may be another state; and the checkpoint may be that of a commit
+    // that was taken back, whose records were then decided under other limits.
+    const mayMismatch = this.oracle.starts.length > 0 || this.log.revoked;
+    if (!mayMismatch && this.#mismatch) problems.push('a rebuilt state did not fit its digest');
     if (!this.#atEnd) {
       const { phase, position } = this.#assigned?.owner.status() ?? {};
       problems.push(`it came to no end: ${phase ?? 'nobody'} at ${position ?? -1} of ${this.log.bounds.end}`);

@@ -2,8 +2,8 @@
 // records hang in the throttled topic, their offsets in the group. Here the broker is never told that there was a
 // transaction; it then takes records and offsets only if it does not ask.
 
-import { readTopic, tally, waitFor } from '@alert-throttle/test-kit';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readTopic, type ReadRecord, tally, waitFor } from '@alert-throttle/test-kit';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 
 import type { ApiName } from '../testing/kafka-wire.ts';
 import { ProxiedKafka } from '../testing/proxied-kafka.ts';
@@ -26,8 +26,12 @@ beforeAll(async () => {
   });
 });
 afterAll(() => proxied.close());
+beforeEach(() => (proxied.proxy.faults = 0));
 
-/** The coordinator learns of no transaction any more, or not of the next few. Returns how many were begun and ended. */
+/**
+ * The coordinator learns of no transaction any more, or not of the next few. Returns how many have ended, and whether
+ * none is under way.
+ */
 function hang(times = Infinity): () => { readonly ended: number; readonly between: boolean } {
   let [ended, between] = [0, true];
   proxied.proxy.judge = ({ api }) => {
@@ -60,33 +64,48 @@ async function allAgrees(scenario: Scenario, heir: ThrottlerRun): Promise<void> 
   expect(Number(end?.high)).toBeGreaterThan(last?.offset ?? 0);
 }
 
-function everything({ topics, kafka }: Scenario): ReturnType<typeof readTopic> {
+function everything({ topics, kafka }: Scenario): Promise<ReadRecord[]> {
   return readTopic(topics.throttled, { kafka, isolation: 'read_uncommitted' });
 }
 
-test('given outputs and offsets that hang, when they are decided again, then they are seen once', async () => {
-  const { proxy, scenario } = proxied;
+/** A throttler that is killed, and of what it decided the last hangs, which is returned. */
+async function leaveHanging(scenario: Scenario): Promise<readonly ReadRecord[]> {
   const run = scenario.start();
   await feedPassing(scenario);
   await scenario.drained();
   const before = await scenario.committed();
-  const seen = hang();
+  const seen = await everything(scenario);
+  const hanging = hang();
   await feedPassing(scenario);
   const hung = await waitFor('outputs that hang', async () => {
-    const lying = await everything(scenario);
-    return lying.length === 2 * ALERTS && seen().between ? lying.slice(ALERTS) : undefined;
+    const more = (await everything(scenario)).slice(seen.length);
+    return more.length === ALERTS && hanging().between && more;
   });
   await run.kill();
   expect(await scenario.committed()).toEqual(before);
-  expect(await scenario.throttled()).toHaveLength(ALERTS);
-  // What its successor does about it is skipped as well the first time.
-  const skipped = hang(1);
-  const heir = scenario.start();
-  await heir.says('claiming failed');
-  expect(skipped().ended).toBe(1);
-  await allAgrees(scenario, heir);
+  expect(await scenario.throttled()).toEqual(seen);
+  return hung;
+}
+
+test('given outputs and offsets that hang, when they are decided again, then they are seen once', async () => {
+  const { proxy, scenario } = proxied;
+  const hung = await leaveHanging(scenario);
+  proxy.judge = () => 'passes';
+  await allAgrees(scenario, scenario.start());
   const visible = new Set((await scenario.throttled()).map(({ offset }) => offset));
   expect(hung.filter(({ offset }) => visible.has(offset))).toEqual([]);
+  tally({ faults: proxy.faults, alerts: 3 * ALERTS });
+});
+
+test('given that the end which a claim gives them is forgotten, too, then it is claimed again', async () => {
+  const { proxy } = proxied;
+  const scenario = await proxied.scenario.another();
+  await leaveHanging(scenario);
+  const forgotten = hang(1);
+  const heir = scenario.start();
+  await heir.says('claiming failed');
+  expect(forgotten().ended).toBe(1);
+  await allAgrees(scenario, heir);
   tally({ faults: proxy.faults, alerts: 3 * ALERTS });
 });
 

@@ -124,7 +124,7 @@ test('given outputs that hang, when a commit without outputs follows, then they 
   await feed.send(Array.from({ length: 3 }, () => feed.alert(flood)));
   await scenario.drained();
   await run.kill();
-  expect(run.logged('the claim on this partition is lost')).toHaveLength(1);
   await allAgrees(scenario, scenario.start());
+  expect(run.logged('the claim on this partition is lost')).toHaveLength(1);
   tally({ faults: proxy.faults, alerts: 7 + ALERTS });
 });

@@ -11,23 +11,36 @@ import { checkpointKey, throttledKey } from '@alert-throttle/throttle';
 import { Redis } from 'ioredis';
 
 import { machine, type Machine } from './machine.ts';
+import { median } from './statistics.ts';
 
 const CONTAINERS = [100_000, 1_000_000];
 const THROTTLED = 100_000;
+/** What the system has given to a process varies from one run to the next. */
+const ROUNDS = 3;
 
 export interface ContainersBench {
   readonly machine: Machine;
   /** A row of figures per number of containers; see containers-case.ts. */
-  readonly cases: readonly object[];
+  readonly cases: readonly Figures[];
 }
 
-async function run(...args: string[]): Promise<object> {
+type Figures = Readonly<Record<string, number>>;
+
+async function run(...args: string[]): Promise<Figures> {
   const program = join(import.meta.dirname, 'containers-case.ts');
   const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', program, ...args]);
-  return JSON.parse(stdout) as object;
+  return JSON.parse(stdout) as Figures;
 }
 
-async function measure(redisUrl: string, containers: number): Promise<object> {
+/** Medians, figure by figure. */
+async function measure(redisUrl: string, containers: number): Promise<Figures> {
+  const rounds: Figures[] = [];
+  for (let round = 0; round < ROUNDS; round++) rounds.push(await measureOnce(redisUrl, containers));
+  const names = Object.keys(rounds[0] ?? {});
+  return Object.fromEntries(names.map((name) => [name, median(rounds.map((one) => one[name] ?? NaN))]));
+}
+
+async function measureOnce(redisUrl: string, containers: number): Promise<Figures> {
   const group = `bench-${randomBytes(4).toString('hex')}`;
   try {
     const filled = await run('fill', redisUrl, group, String(containers), String(THROTTLED));
@@ -40,7 +53,7 @@ async function measure(redisUrl: string, containers: number): Promise<object> {
 }
 
 export async function containersBench(env: StackEnv): Promise<ContainersBench> {
-  const cases: object[] = [];
+  const cases: Figures[] = [];
   for (const containers of CONTAINERS) {
     process.stderr.write(`containers: ${containers}\n`);
     cases.push(await measure(env.REDIS_URL, containers));

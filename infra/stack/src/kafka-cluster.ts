@@ -11,6 +11,7 @@ import {
   nodeProperties,
   type NodeContext,
   type NodeOptions,
+  type Properties,
 } from './kafka-node.ts';
 import { layoutOf, type Layout } from './layout.ts';
 import { bindable, HOST } from './ports.ts';
@@ -23,6 +24,8 @@ export interface KafkaClusterOptions {
   readonly dirs: readonly string[];
   /** Ports of proxies, by broker: what the brokers name to those who come through one. */
   readonly proxies?: readonly number[];
+  /** Settings of all brokers beside the usual. */
+  readonly properties?: Properties;
   readonly log?: (line: string) => void;
 }
 
@@ -33,6 +36,10 @@ const KILL_MS = 10_000;
 const READY_ATTEMPTS = 100;
 const READY_PAUSE_MS = 300;
 
+interface BrokerOptions extends NodeOptions {
+  readonly properties: Properties;
+}
+
 export class KafkaBroker {
   /** host:port, without any proxy. */
   readonly address: string;
@@ -40,10 +47,10 @@ export class KafkaBroker {
   readonly proxiedAddress: string | undefined;
   readonly #layout: Layout;
   readonly #context: NodeContext;
-  readonly #options: NodeOptions;
+  readonly #options: BrokerOptions;
   readonly #clusterId: string;
 
-  constructor(dir: string, context: NodeContext, options: NodeOptions, clusterId: string) {
+  constructor(dir: string, context: NodeContext, options: BrokerOptions, clusterId: string) {
     const { broker, proxied } = options.ports;
     this.address = `${HOST}:${broker}`;
     this.proxiedAddress = proxied && `${HOST}:${proxied.listens}`;
@@ -60,7 +67,7 @@ export class KafkaBroker {
   /** Returns when the process runs; it may answer some time later. */
   async launch(): Promise<void> {
     const command = await kafkaCommand(this.#context, this.#layout.data('kafka'), {
-      properties: { ...nodeProperties(this.#options), ...SOON_MISSED },
+      properties: { ...nodeProperties(this.#options), ...SOON_MISSED, ...this.#options.properties },
       clusterId: this.#clusterId,
       maxHeapMb: MAX_HEAP_MB,
     });
@@ -113,7 +120,12 @@ export class KafkaCluster {
   }
 
   /** Nothing runs yet; `start` is next. */
-  static async prepare({ dirs, proxies, log = () => undefined }: KafkaClusterOptions): Promise<KafkaCluster> {
+  static async prepare({
+    dirs,
+    proxies,
+    properties = {},
+    log = () => undefined,
+  }: KafkaClusterOptions): Promise<KafkaCluster> {
     const folder = jarsFolder(readPom());
     const programs = await findPrograms({ needMaven: !existsSync(folder), log });
     if (programs.maven !== undefined) await resolveJars(folder, { maven: programs.maven, log });
@@ -136,7 +148,7 @@ export class KafkaCluster {
         replication: dirs.length >= 3 ? 3 : 1,
       };
       mkdirSync(dir, { recursive: true });
-      return new KafkaBroker(dir, { programs, jars: jarsIn(folder) }, options, clusterId);
+      return new KafkaBroker(dir, { programs, jars: jarsIn(folder) }, { ...options, properties }, clusterId);
     });
     return new KafkaCluster(brokers);
   }

@@ -16,6 +16,7 @@ import { stopIdleTimers } from './idle-timer.ts';
 import { logInto, type KafkaLogger } from './logging.ts';
 import { keepCommittedOffsets } from './offset-reset.ts';
 import { murmur2Partitioner } from './partitioning.ts';
+import { replaceFetchDecoder } from './fetch-decoder.ts';
 import { replaceProduceEncoder } from './produce-encoder.ts';
 
 /** PEM texts. An empty object is TLS with the CAs that Node knows. */
@@ -68,6 +69,7 @@ export function createKafka(options: KafkaOptions, logger: KafkaLogger): AlertKa
   keepCommittedOffsets();
   registerCompression();
   replaceProduceEncoder();
+  replaceFetchDecoder();
   return new AlertKafka(options, logger);
 }
 

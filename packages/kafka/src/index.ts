@@ -1,5 +1,11 @@
 // Kafka as every program here uses it: the client, the three topics, partitioning by key, compression.
 export {
+  abortHanging,
+  AbortSkippedError,
+  type HangingOptions,
+  type TopicPartition,
+} from './abort-hanging.ts';
+export {
   AlertKafka,
   createKafka,
   kafkaOptions,
@@ -7,6 +13,7 @@ export {
   type SaslOptions,
   type TlsOptions,
 } from './client.ts';
+export { createCluster } from './cluster.ts';
 export {
   COMPRESSION_TYPES,
   MAX_UNPACKED_BYTES,

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import kafkajs from 'kafkajs';
 import { describe, expect, inject, test } from 'vitest';
+import { abortHanging } from './abort-hanging.ts';
 import { createKafka, type AlertKafka } from './client.ts';
 import { checkTopics, createTopics, type TopicNames } from './topics.ts';
 
@@ -104,4 +105,36 @@ test('given batches compressed in every way, when read, then the records are the
   await consumer.disconnect();
   expect(read).toEqual(['by 0', 'by 1', 'by 2', 'by 3', 'by 4']);
   expect(warnings).toEqual([]);
+});
+
+test('given a transaction that is open, when what hangs is aborted, then nothing of it counts, and empty partitions stay so', async () => {
+  const names = newNames();
+  const kafka = client();
+  await createTopics(kafka, names, { partitions: 1, replication: 1 });
+  const group = `kafka-test-${randomUUID()}`;
+  const producer = kafka.producer({ transactionalId: group, maxInFlightRequests: 1 });
+  const admin = kafka.admin();
+  await Promise.all([producer.connect(), admin.connect()]);
+  const ends = async (): Promise<(string | undefined)[]> => {
+    const all = await Promise.all([names.throttled, names.deadLetter].map((t) => admin.fetchTopicOffsets(t)));
+    return all.map(([first]) => first?.high);
+  };
+  try {
+    const open = await producer.transaction();
+    await open.send({ topic: names.throttled, messages: [{ value: 'hangs' }] });
+    const topics = [{ topic: names.raw, partitions: [{ partition: 0, offset: '1' }] }];
+    await open.sendOffsets({ consumerGroupId: group, topics });
+    const partitions = [names.throttled, names.deadLetter].map((topic) => ({ topic, partition: 0 }));
+    const options = { transactionalId: group, transactionTimeoutMs: 10_000, group, partitions };
+    await abortHanging(kafka, options);
+    // The record and two markers: the transaction was open, and so it was ended once before.
+    expect(await ends()).toEqual(['3', '0']);
+    await expect(open.commit()).rejects.toThrow();
+    const [offsets] = await admin.fetchOffsets({ groupId: group, topics: [names.raw] });
+    expect(offsets?.partitions[0]?.offset).toBe('-1');
+    await abortHanging(kafka, options);
+    expect(await ends()).toEqual(['4', '0']);
+  } finally {
+    await Promise.all([producer.disconnect(), admin.disconnect()]);
+  }
 });

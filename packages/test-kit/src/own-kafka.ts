@@ -2,7 +2,13 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { identify, KafkaCluster, type KafkaBroker, writePidFile } from '@alert-throttle/stack';
+import {
+  identify,
+  KafkaCluster,
+  type KafkaBroker,
+  type Properties,
+  writePidFile,
+} from '@alert-throttle/stack';
 import type { AlertKafka } from '@alert-throttle/kafka';
 import { RUNS } from './process-stack.ts';
 import { kafkaAt } from './topics.ts';
@@ -11,6 +17,8 @@ export interface OwnKafkaOptions {
   readonly brokers?: 1 | 3;
   /** The port of a proxy in front of each broker, which those who come through it are told to use. */
   readonly proxies?: readonly number[];
+  /** Settings of the brokers beside the usual. */
+  readonly properties?: Properties;
 }
 
 /** Retries until somebody heals what was broken, and notices soon that it was. */
@@ -27,13 +35,17 @@ export class OwnKafka {
   }
 
   /** Started, and ready for topics, groups and transactions. */
-  static async start({ brokers = 1, proxies }: OwnKafkaOptions = {}): Promise<OwnKafka> {
+  static async start({ brokers = 1, proxies, properties }: OwnKafkaOptions = {}): Promise<OwnKafka> {
     const name = `${process.pid}-kafka-${randomBytes(3).toString('hex')}`;
     const dirs = Array.from({ length: brokers }, (_, index) => join(RUNS, `${name}-${index + 1}`));
     // Beside each folder the file that lets a later run sweep it up, should this process be killed.
     const self = identify(process.pid);
     for (const dir of dirs) if (self) writePidFile(`${dir}.owner`, self);
-    const cluster = await KafkaCluster.prepare({ dirs, ...(proxies && { proxies }) });
+    const cluster = await KafkaCluster.prepare({
+      dirs,
+      ...(proxies && { proxies }),
+      ...(properties && { properties }),
+    });
     const own = new OwnKafka(cluster, dirs);
     try {
       await cluster.start();

@@ -3,7 +3,7 @@
 // It asks the broker with kafkajs's own requests, but leaves out aborted transactions itself: the filter of kafkajs
 // 2.2.4 takes the list of them as sorted by first offset, which the broker does not promise, and then lets records of
 // overlapping transactions through. Tests that count duplicates cannot build on that.
-import type { AlertKafka } from '@alert-throttle/kafka';
+import { type AlertKafka, createCluster } from '@alert-throttle/kafka';
 import { testKafka } from './topics.ts';
 
 export interface ReadRecord {
@@ -92,7 +92,7 @@ export async function readTopic(
   topic: string,
   { isolation = 'read_committed', kafka = testKafka('reader') }: ReadOptions = {},
 ): Promise<ReadRecord[]> {
-  const cluster = clusterOf(kafka);
+  const cluster = createCluster(kafka) as Cluster;
   await cluster.connect();
   try {
     await cluster.addTargetTopic(topic);
@@ -111,16 +111,6 @@ export async function readTopic(
   } finally {
     await cluster.disconnect();
   }
-}
-
-function clusterOf(kafka: AlertKafka): Cluster {
-  const create = Object.getOwnPropertySymbols(kafka).find(
-    ({ description }) => description === 'private:Kafka:createCluster',
-  );
-  if (create === undefined) throw new Error('this version of kafkajs has no createCluster');
-  const { [create]: createCluster } = kafka as unknown as Record<symbol, (options: object) => Cluster>;
-  if (createCluster === undefined) throw new Error('this version of kafkajs has no createCluster');
-  return createCluster({ metadataMaxAge: 300_000, allowAutoTopicCreation: false });
 }
 
 interface Place {

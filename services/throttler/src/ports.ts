@@ -56,9 +56,13 @@ export interface LogBounds {
  * is spent: close it and make a new one (kafkajs would lose records silently if it were used again).
  */
 export interface PartitionTransactions {
-  /** Initialises the transactional id: every earlier owner is fenced, its open transaction aborted. */
+  /**
+   * Initialises the transactional id: every earlier owner is fenced, and its transactions are at an end: what was
+   * not committed to the last never will be. One that was confirmed, but to which the broker never wrote an end, is
+   * aborted like an open one; so the committed offset read after this may lie before what an owner was told.
+   */
   fence(): Promise<void>;
-  /** Outputs, offset and metadata in one transaction. */
+  /** Outputs, offset and metadata in one transaction. Rejects where outputs of the one before would be left behind. */
   commit(outputs: readonly OutputRecord[], position: CommittedOffset): Promise<void>;
   close(): Promise<void>;
 }

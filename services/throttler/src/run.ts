@@ -12,6 +12,7 @@ import {
   watchConfig,
 } from '@alert-throttle/config';
 import {
+  abortHanging,
   COMPRESSION_TYPES,
   createKafka,
   kafkaOptions,
@@ -36,6 +37,8 @@ import { Throttler } from './throttler.ts';
 
 const USUAL_HTTP_PORT = 9464;
 const TRANSACTION_TIMEOUT_MS = 10_000;
+/** A commit that takes longer than its transaction may last is none any more. */
+const COMMIT_TIMEOUT_MS = TRANSACTION_TIMEOUT_MS + 5000;
 const WAIT_RETRY_MS = 2000;
 const WATCHDOG_MS = 1000;
 /** How long the start waits for Redis; without it the first states are rebuilt from the log. */
@@ -83,9 +86,30 @@ export async function runThrottler(options: RunOptions): Promise<number> {
   const schemas = new SchemaDirectory(codec, clock, logger, options.signal);
   const facts = new KafkaLogFacts(makeKafka(ADMIN_RETRY), config.consumerGroup, topics);
   const ownerFacts = interposed.facts(facts);
-  const transactionsKafka = interposed.producers(makeKafka(TRANSACTION_RETRY));
+  const transactionsKafka = makeKafka(TRANSACTION_RETRY);
+  const producers = interposed.producers(transactionsKafka);
   const store = new RedisCheckpointStore(interposed.redis(redis), config.consumerGroup, topics.raw);
 
+  const transactionsOf = (partition: number): KafkaTransactions => {
+    const group = config.consumerGroup;
+    const ofPartition = {
+      transactionalId: `${group}/${topics.raw}/${partition}`,
+      group,
+      transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
+    };
+    const partitions = [topics.throttled, topics.deadLetter].map((topic) => ({ topic, partition }));
+    return new KafkaTransactions({
+      ...ofPartition,
+      kafka: producers,
+      commitTimeoutMs: COMMIT_TIMEOUT_MS,
+      partition,
+      rawTopic: topics.raw,
+      topics,
+      compression: COMPRESSION_TYPES[config.kafkaCompression],
+      abortHanging: () => abortHanging(transactionsKafka, { ...ofPartition, partitions }),
+      stableEnd: (topic) => facts.stableEnd(topics[topic], partition),
+    });
+  };
   const throttler: Throttler = new Throttler({
     limits: () => limits,
     bounds: () => facts.allBounds(),
@@ -100,19 +124,7 @@ export async function runThrottler(options: RunOptions): Promise<number> {
         control: group,
         schemas,
         store,
-        transactions: () =>
-          interposed.transactions(
-            new KafkaTransactions({
-              kafka: transactionsKafka,
-              transactionalId: `${config.consumerGroup}/${topics.raw}/${partition}`,
-              partition,
-              group: config.consumerGroup,
-              rawTopic: topics.raw,
-              topics,
-              transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
-              compression: COMPRESSION_TYPES[config.kafkaCompression],
-            }),
-          ),
+        transactions: () => interposed.transactions(transactionsOf(partition)),
         limits: () => limits,
         clock,
         logger,

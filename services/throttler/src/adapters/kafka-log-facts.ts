@@ -55,6 +55,15 @@ export class KafkaLogFacts implements LogFacts {
     return offsets.every((o) => o.high === o.low);
   }
 
+  /** Up to where what lies in a partition of an output topic has been committed or aborted. */
+  async stableEnd(topic: string, partition: number): Promise<number> {
+    const offsets = await this.#admin.fetchTopicOffsets(topic);
+    const found = offsets.find((o) => o.partition === partition);
+    if (found === undefined) throw new Error(`topic ${topic} has no partition ${partition}`);
+    // kafkajs asks for what a read_committed consumer is shown.
+    return Number(found.high);
+  }
+
   /** All partitions are claimed at the same time: they share one look, and a good answer for a while. */
   topicProblems(): Promise<readonly string[]> {
     this.#topicCheck ??= this.#checkTopics();

@@ -1,9 +1,10 @@
 // How the outputs of one transaction are cut into produce requests.
 
+import kafkajs from 'kafkajs';
 import { describe, expect, it } from 'vitest';
 
 import type { OutputRecord } from '../ports.ts';
-import { chunks } from './kafka-transactions.ts';
+import { chunks, CommitTimeoutError, KafkaTransactions, type ProducerSource } from './kafka-transactions.ts';
 
 const BROKER_MAX_BYTES = 1024 * 1024;
 
@@ -47,5 +48,29 @@ describe('the pieces of a transaction', () => {
   it('hold one record that is too large for company by itself', () => {
     const three = [output(10), output(950_000), output(10)];
     expect([...chunks(three)].map((chunk) => chunk.length)).toEqual([1, 1, 1]);
+  });
+});
+
+describe('a transaction on which the broker never answers', () => {
+  it('is given up', async () => {
+    const never = new Promise<never>(() => undefined);
+    const transaction = { send: () => never, sendOffsets: () => never, commit: () => never };
+    const transactions = new KafkaTransactions({
+      kafka: {
+        producer: () => ({ transaction: () => Promise.resolve(transaction) }),
+      } as unknown as ProducerSource,
+      transactionalId: 'group/raw/0',
+      partition: 0,
+      group: 'group',
+      rawTopic: 'raw',
+      topics: { throttled: 'throttled', deadLetter: 'dead-letter' },
+      transactionTimeoutMs: 10,
+      commitTimeoutMs: 20,
+      compression: kafkajs.CompressionTypes.None,
+      abortHanging: () => Promise.resolve(),
+      stableEnd: () => Promise.resolve(0),
+    });
+    const position = { offset: 1, metadata: '' };
+    await expect(transactions.commit([output(1)], position)).rejects.toThrow(CommitTimeoutError);
   });
 });

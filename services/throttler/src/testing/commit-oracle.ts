@@ -63,7 +63,7 @@ export class CommitOracle implements Tallied {
   /** Every offset to which retention deleted the log, ascending. */
   readonly starts: number[] = [];
   readonly problems: string[] = [];
-  /** Every state that was committed, as `offset digest`. */
+  /** Every state whose commit was confirmed, as `offset digest`. */
   readonly states = new Set<string>();
   passed = 0;
   dropped = 0;
@@ -85,6 +85,11 @@ export class CommitOracle implements Tallied {
     ended: (event) => this.#event(event, thresholdEndedAlert),
   };
 
+  /** It may be stored from now on, even where it never comes to light: then it is decided again, the same. */
+  confirmed({ offset, metadata }: LoggedCommit): void {
+    this.states.add(`${offset} ${parseOffsetMetadata(metadata).digest}`);
+  }
+
   check(commit: LoggedCommit): void {
     const meta = parseOffsetMetadata(commit.metadata);
     const limits = meta.limits.at(-1);
@@ -100,7 +105,6 @@ export class CommitOracle implements Tallied {
     this.#committed = commit.offset;
     if (!sameLimits(before, limits)) this.#steps.push({ offset: commit.offset, limits });
     if (isGap || this.#idled) this.#steps.push({ offset: commit.offset, idleMicros: meta.at });
-    this.states.add(`${commit.offset} ${meta.digest}`);
   }
 
   /** The state as it was, or, where that does not fit, one that was folded since one of the log's starts. */

@@ -15,6 +15,8 @@ export type Fate =
   /** The broker carries it out, and the connection is reset before the answer, or in the middle of it. */
   | 'lost'
   | 'torn'
+  /** Answered as if it had been carried out; the broker never sees it. */
+  | 'feigned'
   /** Answered with an error; the broker never sees it. */
   | { readonly refused: ErrorName }
   /** The broker carries it out, and yet the answer is an error. */
@@ -172,6 +174,8 @@ class Link {
     if (fate !== 'passes') this.#proxy.faults += 1;
     if (fate === 'cut') {
       this.reset();
+    } else if (fate === 'feigned') {
+      this.#client.write(errorAnswer(request, 'NONE'));
     } else if (typeof fate === 'object' && 'refused' in fate) {
       this.#client.write(errorAnswer(request, fate.refused));
     } else {

@@ -13,6 +13,7 @@ export const API = {
 export type ApiName = keyof typeof API;
 
 export const ERROR = {
+  NONE: 0,
   NOT_LEADER_OR_FOLLOWER: 6,
   REQUEST_TIMED_OUT: 7,
   COORDINATOR_LOAD_IN_PROGRESS: 14,

@@ -7,6 +7,7 @@ import type {
   LogBounds,
   LogFacts,
   OutputRecord,
+  OutputTopic,
   PartitionTransactions,
 } from '../ports.ts';
 import { type Gate, openGate } from './gate.ts';
@@ -19,6 +20,8 @@ export class MemoryTransactions implements PartitionTransactions {
   #busy = false;
   #spent = false;
   #closed = false;
+  /** To which topics the transaction before had outputs. */
+  #written = new Set<OutputTopic>();
 
   constructor(log: MemoryLog, gate: Gate) {
     this.#log = log;
@@ -27,7 +30,11 @@ export class MemoryTransactions implements PartitionTransactions {
 
   async fence(): Promise<void> {
     if (this.#epoch !== undefined) this.#log.violations.push('a producer was initialised twice');
-    this.#epoch = await this.#gate.pass('fence', () => this.#log.fence());
+    this.#epoch = await this.#gate.pass('fence', () => {
+      const epoch = this.#log.fence();
+      this.#log.abortHanging();
+      return epoch;
+    });
   }
 
   async commit(outputs: readonly OutputRecord[], position: CommittedOffset): Promise<void> {
@@ -37,7 +44,11 @@ export class MemoryTransactions implements PartitionTransactions {
     if (this.#busy) this.#log.violations.push('two transactions of one producer at once');
     this.#busy = true;
     try {
-      if (outputs.length > 0) await this.#gate.pass('send', () => this.#log.checkEpoch(epoch));
+      const topics = new Set(outputs.map(({ topic }) => topic));
+      const left = [...this.#written].filter((topic) => !topics.has(topic));
+      if (left.length > 0) await this.#gate.pass('ended', () => this.#checkEnded(left));
+      this.#written = topics;
+      if (outputs.length > 0) await this.#gate.pass('send', () => this.#log.send(epoch, outputs));
       await this.#gate.pass('commit', () => {
         // A transaction that was not ended when its producer went is aborted.
         if (this.#closed) throw new Error('the producer is disconnected');
@@ -53,6 +64,10 @@ export class MemoryTransactions implements PartitionTransactions {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#gate.pass('close', () => undefined);
+  }
+
+  #checkEnded(topics: readonly OutputTopic[]): void {
+    if (topics.some((topic) => this.#log.hangsIn(topic))) throw new Error('the last transaction has no end');
   }
 }
 

@@ -1,13 +1,30 @@
 // One partition as its owners see it of Kafka: the raw log, and the committed offset that moves together with the
 // outputs in one transaction, for the latest of the producers that were initialised and for no other.
+//
+// A broker that is restarted at the wrong moment forgets to end a transaction: its outputs hang in their topics and its
+// offset in the group, each until a later transaction of the same partition ends there, which reveals what hangs.
 
 import type { IHeaders } from 'kafkajs';
 
-import type { CommittedOffset, FetchedBatch, LogBounds, OutputRecord, RawRecord } from '../ports.ts';
+import type {
+  CommittedOffset,
+  FetchedBatch,
+  LogBounds,
+  OutputRecord,
+  OutputTopic,
+  RawRecord,
+} from '../ports.ts';
 
 /** One transaction as committed. */
 export interface LoggedCommit extends CommittedOffset {
   readonly outputs: readonly OutputRecord[];
+}
+
+/** A transaction without an end. */
+interface Hanging {
+  readonly outputs: readonly OutputRecord[];
+  /** Undefined where it was to be aborted, or where an end came to the offset and not to the outputs. */
+  readonly position: CommittedOffset | undefined;
 }
 
 /** A newer producer has the transactional id now. */
@@ -26,6 +43,12 @@ export class MemoryLog {
   readonly commits: LoggedCommit[] = [];
   /** Called with each commit, before anyone else learns of it. */
   onCommit: (commit: LoggedCommit) => void = () => undefined;
+  /** Called with each commit that is confirmed, whether or not it ever comes to light. */
+  onConfirmed: (commit: LoggedCommit) => void = () => undefined;
+  /** The broker is restarted at the next end of a transaction, and forgets to write it. */
+  forgetsEnd = false;
+  /** A commit was confirmed, and aborted later on. */
+  revoked = false;
   /** Whether other partitions have a committed offset or output. */
   othersCommitted = false;
   throttledElsewhere = false;
@@ -36,6 +59,9 @@ export class MemoryLog {
   #start = 0;
   #end = 0;
   #epoch = 0;
+  #hanging: Hanging[] = [];
+  /** Sent in the transaction that is open. */
+  #sent: readonly OutputRecord[] = [];
 
   get bounds(): LogBounds {
     return { start: this.#start, end: this.#end };
@@ -95,7 +121,26 @@ export class MemoryLog {
   /** A new producer has the transactional id; whatever the one before had begun is aborted. */
   fence(): number {
     this.#epoch += 1;
+    if (this.#sent.length > 0 && this.#forgets()) {
+      this.#hanging.push({ outputs: this.#sent, position: undefined });
+    }
+    this.#sent = [];
     return this.#epoch;
+  }
+
+  /** Ends all that hangs, by a transaction that touches everything and is aborted. */
+  abortHanging(): void {
+    if (this.#hanging.some(({ position }) => position !== undefined)) this.revoked = true;
+    this.#hanging = [];
+  }
+
+  hangsIn(topic: OutputTopic): boolean {
+    return this.#hanging.some(({ outputs }) => outputs.some((output) => output.topic === topic));
+  }
+
+  send(epoch: number, outputs: readonly OutputRecord[]): void {
+    this.checkEpoch(epoch);
+    this.#sent = outputs;
   }
 
   checkEpoch(epoch: number): void {
@@ -104,11 +149,42 @@ export class MemoryLog {
 
   commit(epoch: number, outputs: readonly OutputRecord[], { offset, metadata }: CommittedOffset): void {
     this.checkEpoch(epoch);
-    const before = this.committed?.offset ?? 0;
-    if (offset < before) this.violations.push(`committed ${offset} after ${before}`);
+    this.#sent = [];
     const commit = { offset, metadata, outputs };
+    this.onConfirmed(commit);
+    // A first claim that hangs is made again, by whoever: nothing was decided on top of it.
+    if (this.committed !== undefined && this.#forgets()) {
+      this.#hanging.push({ outputs, position: commit });
+      return;
+    }
+    this.#reveal(new Set(outputs.map(({ topic }) => topic)));
+    this.#commit(commit);
+  }
+
+  #commit(commit: LoggedCommit): void {
+    const before = this.committed?.offset ?? 0;
+    if (commit.offset < before) this.violations.push(`committed ${commit.offset} after ${before}`);
     this.onCommit(commit);
     this.commits.push(commit);
+  }
+
+  #forgets(): boolean {
+    const forgets = this.forgetsEnd;
+    this.forgetsEnd = false;
+    return forgets;
+  }
+
+  /** A commit ends what hangs in the group, and in the topics that it writes to. */
+  #reveal(topics: ReadonlySet<OutputTopic>): void {
+    const left: Hanging[] = [];
+    for (const { outputs, position } of this.#hanging) {
+      const revealed = outputs.filter(({ topic }) => topics.has(topic));
+      if (position !== undefined) this.#commit({ ...position, outputs: revealed });
+      else if (revealed.length > 0) this.violations.push('outputs without their offset came to light');
+      const others = outputs.filter(({ topic }) => !topics.has(topic));
+      if (others.length > 0) left.push({ outputs: others, position: undefined });
+    }
+    this.#hanging = left;
   }
 
   /** An offset as kafka-consumer-groups.sh would set it. */

@@ -1,9 +1,12 @@
 // One broker of a test's own behind a proxy that breaks things; the test itself goes past the proxy.
 
-import { OwnKafka } from '@alert-throttle/test-kit';
+import { OwnKafka, type OwnKafkaOptions } from '@alert-throttle/test-kit';
 
 import { KafkaProxy } from './kafka-proxy.ts';
-import { Scenario } from './scenario.ts';
+import { Scenario, type ScenarioOptions } from './scenario.ts';
+
+export type ProxiedKafkaOptions = Pick<OwnKafkaOptions, 'properties'> &
+  Pick<ScenarioOptions, 'partitions' | 'limits'>;
 
 export class ProxiedKafka {
   readonly proxy: KafkaProxy;
@@ -16,12 +19,13 @@ export class ProxiedKafka {
     this.scenario = scenario;
   }
 
-  static async start(): Promise<ProxiedKafka> {
+  static async start({ properties, ...options }: ProxiedKafkaOptions = {}): Promise<ProxiedKafka> {
     const proxy = await KafkaProxy.start();
-    const kafka = await OwnKafka.start({ proxies: [proxy.port] });
+    const kafka = await OwnKafka.start({ proxies: [proxy.port], ...(properties && { properties }) });
     proxy.target = kafka.broker.proxiedAddress;
     const { replication } = kafka;
     const scenario = await Scenario.create({
+      ...options,
       kafka: { client: kafka.client(), brokers: [proxy.address], replication },
     });
     return new ProxiedKafka(proxy, kafka, scenario);

@@ -52,6 +52,7 @@ const anyStep = fc.oneof(
     outcome: fc.constantFrom('fails', 'lost', 'crashes', 'crashesAfter', 'stalls', 'stalls'),
   }),
   step(3, 'wake', {}),
+  step(3, 'forgetEnd', {}),
   step(3, 'redis', { what: fc.constantFrom('lost', 'away', 'back', 'back') }),
   step(1, 'redisRollBack', { writes: fc.integer({ min: 1, max: 3 }) }),
 );
@@ -59,7 +60,15 @@ const anyStep = fc.oneof(
 /** Short: what goes wrong needs few steps, and many short histories meet more than a few long ones. */
 const anyHistory = fc.array(anyStep, { minLength: 10, maxLength: 40, size: 'max' });
 
-const FAULTS: readonly Step['do'][] = ['setBack', 'truncate', 'assign', 'fault', 'redis', 'redisRollBack'];
+const FAULTS: readonly Step['do'][] = [
+  'setBack',
+  'truncate',
+  'assign',
+  'fault',
+  'forgetEnd',
+  'redis',
+  'redisRollBack',
+];
 
 /** Plays so many histories, times FAULT_ROUNDS; throws with the seed where one does not end as it must. */
 export async function playHistories(base: number, seed: number): Promise<void> {

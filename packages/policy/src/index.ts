@@ -1,0 +1,48 @@
+/** KubeArmor policies: reading them, choosing those of a container, rule sets for the kernel, and the verdict as pure code. */
+export {
+  alertText,
+  DEFAULT_POSTURE,
+  errnoOf,
+  type AlertAction,
+  type AlertResult,
+  type AlertText,
+  type Errno,
+} from './alert-text.ts';
+export { compileRuleSet, MAX_RULE_NUMBER, type CompileOptions } from './compile.ts';
+export { ancestorHints } from './hints.ts';
+export {
+  applies,
+  match,
+  type Access,
+  type CapabilityAccess,
+  type FileAccess,
+  type NetworkAccess,
+  type ProcessAccess,
+  type Verdict,
+} from './match.ts';
+export {
+  CAPABILITIES,
+  capabilityNumber,
+  PROTOCOLS,
+  protocolNumber,
+  type Capability,
+  type Protocol,
+} from './names.ts';
+export { components, lastName, MAX_COMPONENTS, MAX_NAME_BYTES, MAX_PATH_BYTES } from './paths.ts';
+export { socketProtocols } from './sockets.ts';
+export {
+  ACTIONS,
+  KINDS,
+  MATCHES,
+  type Action,
+  type CompiledRule,
+  type Kind,
+  type Match,
+  type Policy,
+  type PolicyMeta,
+  type PolicyRule,
+  type Posture,
+  type Postures,
+  type RuleSet,
+  type Selector,
+} from './types.ts';

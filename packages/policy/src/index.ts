@@ -9,6 +9,7 @@ export {
   type Errno,
 } from './alert-text.ts';
 export { compileRuleSet, MAX_RULE_NUMBER, type CompileOptions } from './compile.ts';
+export { rulesFor, type ContainerRules } from './container-rules.ts';
 export { ancestorHints } from './hints.ts';
 export {
   applies,
@@ -29,6 +30,25 @@ export {
   type Protocol,
 } from './names.ts';
 export { components, lastName, MAX_COMPONENTS, MAX_NAME_BYTES, MAX_PATH_BYTES } from './paths.ts';
+export {
+  DEFAULT_POSTURE_SETTINGS,
+  TREATMENT_ANNOTATION,
+  treatmentOf,
+  type Annotated,
+  type ContainerTreatment,
+  type PostureSettings,
+  type Treatment,
+} from './posture.ts';
+export { PolicyError, renderProblem, type PolicyProblem } from './problems.ts';
+export {
+  MAX_POLICIES,
+  MAX_RULES_OF_A_POLICY,
+  parsePolicies,
+  readPolicies,
+  type PolicySource,
+  type ReadResult,
+} from './read-policies.ts';
+export { appliesTo, policiesFor, type ContainerIdentity } from './selector.ts';
 export { socketProtocols } from './sockets.ts';
 export {
   ACTIONS,

@@ -85,7 +85,10 @@ function compareTexts(a: string, b: string): number {
 }
 
 function numbered(rules: readonly Unnumbered[]): CompiledRule[] {
-  const ordered = [...rules].sort((a, b) => compareTexts(placeKey(a), placeKey(b)));
+  const ordered = rules
+    .map((rule) => ({ rule, place: placeKey(rule) }))
+    .sort((a, b) => compareTexts(a.place, b.place))
+    .map(({ rule }) => rule);
   const numbers = ruleNumbers(ordered.map(contentKey));
   return ordered.map((rule, i) => ({ ...rule, number: numbers[i] ?? 0 }));
 }

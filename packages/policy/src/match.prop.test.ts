@@ -7,7 +7,7 @@ import { anyAccess, anyOptions, anyPolicies, anyRule, policy } from './testing/a
 import { referenceMatch } from './testing/reference-match.ts';
 import type { Policy } from './types.ts';
 
-const runs = { numRuns: 3000 };
+const runs = { numRuns: 1500 };
 
 describe('the verdict, for all policies and accesses', { timeout: 60_000 }, () => {
   it('is that of the reference', () => {
@@ -16,7 +16,7 @@ describe('the verdict, for all policies and accesses', { timeout: 60_000 }, () =
         const ruleSet = compileRuleSet(policies, options);
         expect(match(ruleSet, access)).toEqual(referenceMatch(ruleSet, access));
       }),
-      { numRuns: 10_000 },
+      { numRuns: 5_000 },
     );
   });
 

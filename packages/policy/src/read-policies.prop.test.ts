@@ -125,7 +125,7 @@ describe('readPolicies, for every file', { timeout: 60_000 }, () => {
         expect(policies).toEqual([]);
         expect(problems.length + warnings.length).toBeGreaterThan(0);
       }),
-      { numRuns: 3000 },
+      { numRuns: 1000 },
     );
   });
 });

@@ -33,8 +33,6 @@ static __noinline int at_sweep_window(struct at_throttle *throttle, __u64 owner,
 			throttle->flags |= AT_THROTTLE_REMOVED;
 		if (throttle->flags & AT_THROTTLE_REMOVED)
 			close = AT_ENDED_BY_CONTAINER;
-		if (owner == 0)
-			throttle->flags |= AT_THROTTLE_OVERFLOW;
 		if (close == AT_ENDED_BY_NONE)
 			at_throttle_advance(throttle, limits, now);
 		else
@@ -81,14 +79,26 @@ static __always_inline void at_sweep_account(struct at_account *account, __u64 k
 		bpf_map_delete_elem(&ring_accounts, &key);
 }
 
-static long at_sweep_each_account(void *map, const __u64 *key, struct at_account *account, void *context)
+/*
+ * Called for each element of a map. 6.1 does not take a callback's value for one whose lock it can follow, so the value
+ * is looked up once more.
+ */
+static long at_sweep_each_account(void *map, const __u64 *key, void *value, void *context)
 {
-	at_sweep_account(account, *key);
+	__u64 container = *key;
+
+	at_sweep_account(bpf_map_lookup_elem(&ring_accounts, &container), container);
+	return 0;
+}
+
+static long at_sweep_each_overflow(void *map, const __u32 *key, void *value, void *context)
+{
+	at_sweep_window(at_overflow_window(*key), 0, AT_ENDED_BY_NONE);
 	return 0;
 }
 
 /* Requests whose window is gone or never was are done. */
-static long at_sweep_each_request(void *map, const __u64 *key, __u64 *request, void *context)
+static long at_sweep_each_request(void *map, const __u64 *key, void *value, void *context)
 {
 	__u64 container = *key;
 
@@ -96,12 +106,6 @@ static long at_sweep_each_request(void *map, const __u64 *key, __u64 *request, v
 		at_overflow_leave(container);
 		bpf_map_delete_elem(&window_requests, &container);
 	}
-	return 0;
-}
-
-static long at_sweep_each_overflow(void *map, const __u32 *key, struct at_throttle *throttle, void *context)
-{
-	at_sweep_window(throttle, 0, AT_ENDED_BY_NONE);
 	return 0;
 }
 

@@ -64,12 +64,11 @@ struct at_interval {
 
 #define AT_THROTTLE_REMOVED 0x1   /* the container is gone: free this once all is reported */
 #define AT_THROTTLE_REPORTING 0x2 /* a CPU holds ring space for what is due first */
-#define AT_THROTTLE_OVERFLOW 0x4  /* the window that newcomers share when the map is full */
 
 struct at_throttle {
 	struct bpf_spin_lock lock;
 	__u32 flags;          /* AT_THROTTLE_* */
-	__u64 container;      /* the key once more, or AT_NOBODY; 0: the overflow window */
+	__u64 container;      /* the key once more, or AT_NOBODY; 0: the window that newcomers share when the map is full */
 	struct at_window window;
 	__u32 profile;        /* of limits, of the latest alert */
 	__u32 first;          /* index of the oldest interval */
@@ -237,7 +236,7 @@ AT_INLINE void at_throttle_take(struct at_throttle *throttle, struct at_threshol
 	event->interval_end_ns = interval->until_ns;
 	event->first_dropped_ns = interval->first_dropped_ns;
 	event->limits = interval->limits;
-	event->flags = throttle->flags & AT_THROTTLE_OVERFLOW ? AT_EVENT_OVERFLOW : 0;
+	event->flags = throttle->container ? 0 : AT_EVENT_OVERFLOW;
 	event->profile = interval->profile;
 	event->trigger_rule = interval->trigger_rule;
 	event->trigger_operation = interval->trigger_operation;

@@ -11,9 +11,15 @@
 #include "interval.h"
 #include "account.h"
 
+/* Where another CPU may come in between. The probe of the tests waits here, so that it often does. */
+#ifndef AT_RACE_POINT
+#define AT_RACE_POINT()
+#endif
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE); /* user space stores single words; an update would copy them one byte at a time */
 	__type(key, __u32);
 	__type(value, struct at_settings);
 } settings SEC(".maps");

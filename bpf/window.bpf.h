@@ -37,10 +37,11 @@ struct {
 } overflow_members SEC(".maps");
 
 /*
- * Written by user space: cgroup id -> enum at_ended_by. The next sweep ends the container's interval for that reason,
- * and takes the window out of its map once the report is in the ring; then it takes the request away. User space takes
- * the container's rules away and waits for running programs first, and makes no new rules for it before the request is
- * gone.
+ * Written by user space: cgroup id -> AT_ENDED_BY_POLICY or AT_ENDED_BY_CONTAINER. The next sweep ends the container's
+ * interval for that reason, and takes the window out of its map once the report is in the ring; then it takes the
+ * request away. User space takes the container's rules away and waits for running programs first, and makes no new
+ * rules for it before the request is gone: a program that had looked up the old window, and was kept from its lock
+ * until then, could not tell it from a new one of the same container in the moment in which that is made.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -103,6 +104,7 @@ static __noinline int at_window_report(struct at_throttle *throttle, __u64 conta
 	bpf_spin_unlock(&throttle->lock);
 	if (!due)
 		return 0;
+	AT_RACE_POINT();
 	event = bpf_ringbuf_reserve(&enforcement_ring, sizeof(*event), 0);
 	if (!event) {
 		bpf_spin_lock(&throttle->lock);
@@ -110,6 +112,7 @@ static __noinline int at_window_report(struct at_throttle *throttle, __u64 conta
 		bpf_spin_unlock(&throttle->lock);
 		return -1;
 	}
+	AT_RACE_POINT();
 	bpf_spin_lock(&throttle->lock);
 	/* Nobody frees or reports it while it is marked: it is the same value, and what was due is due. */
 	at_throttle_take(throttle, event);
@@ -149,6 +152,7 @@ static __noinline int at_window_decide_in(struct at_throttle *throttle, __u64 ow
 		trigger.host_pid = bpf_get_current_pid_tgid() >> 32;
 		bpf_get_current_comm(trigger.comm, sizeof(trigger.comm));
 	}
+	AT_RACE_POINT();
 	bpf_spin_lock(&throttle->lock);
 	if (throttle->container == owner) {
 		/* Read under the lock: no decision is made under limits older than those of the decision before it. */

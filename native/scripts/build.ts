@@ -21,7 +21,8 @@ if (values.clean) rmSync(BUILD, { recursive: true, force: true });
 else process.exitCode = await build();
 
 async function build(): Promise<number> {
-  if (process.platform !== 'linux') return skip(`the kernel source runs on Linux only, this is ${process.platform}`);
+  if (process.platform !== 'linux')
+    return skip(`the kernel source runs on Linux only, this is ${process.platform}`);
   const { found, missing } = findToolchain();
   if (found === undefined) return skip(describeMissing(missing));
   const both = values.addon === values.bpf;

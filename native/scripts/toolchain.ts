@@ -31,12 +31,16 @@ const HEADERS: readonly { readonly file: string; readonly debianPackage: string 
 /** Debian keeps bpftool where only root's PATH leads. */
 const ALSO_IN = ['/usr/sbin', '/sbin'];
 
-export function findToolchain(): { readonly found: Toolchain | undefined; readonly missing: readonly Missing[] } {
+export function findToolchain(): {
+  readonly found: Toolchain | undefined;
+  readonly missing: readonly Missing[];
+} {
   const clang = CLANGS.map(onPath).find((file) => file !== undefined && majorOf(file) >= OLDEST_CLANG);
   const bpftool = onPath('bpftool');
   const cxx = onPath('g++');
   const missing: Missing[] = [];
-  if (clang === undefined) missing.push({ what: `clang ${OLDEST_CLANG} or later`, debianPackage: 'clang-16' });
+  if (clang === undefined)
+    missing.push({ what: `clang ${OLDEST_CLANG} or later`, debianPackage: 'clang-16' });
   if (bpftool === undefined) missing.push({ what: 'bpftool', debianPackage: 'bpftool' });
   if (cxx === undefined) missing.push({ what: 'g++', debianPackage: 'g++' });
   for (const { file, debianPackage } of HEADERS)

@@ -135,6 +135,9 @@ export interface Binding {
   kernelHas(names: readonly string[]): boolean[];
   /** Returns when every run of a program that had begun before has ended. */
   synchronizePrograms(): void;
+  /** bpf/include/hash.h under the secret of map `settings`. `depth`: components of the path. */
+  hashPath(secret: BigUint64Array, path: string): { readonly hash: bigint; readonly depth: number };
+  hashName(secret: BigUint64Array, text: string): bigint;
   /** CLOCK_REALTIME - CLOCK_BOOTTIME. */
   realtimeOffsetNs(): bigint;
   /** Held until closed, or until the process ends; EWOULDBLOCK (EAGAIN) where another process holds it. */

@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "addon.h"
+#include "hash.h"
 
 namespace alert_throttle {
 
@@ -81,6 +82,41 @@ Napi::Value RealtimeOffsetNs(const Napi::CallbackInfo& info) {
   return Napi::BigInt::New(info.Env(), offset);
 }
 
+/** The secret of `settings`: two words. */
+std::optional<std::pair<uint64_t, uint64_t>> SecretArgument(const Napi::CallbackInfo& info) {
+  if (!info[0].IsTypedArray() || info[0].As<Napi::TypedArray>().TypedArrayType() != napi_biguint64_array ||
+      info[0].As<Napi::TypedArray>().ElementLength() != 2) {
+    ThrowType(info.Env(), "argument 0 must be a BigUint64Array of 2");
+    return std::nullopt;
+  }
+  const auto words = info[0].As<Napi::BigUint64Array>();
+  return std::make_pair(words[0], words[1]);
+}
+
+/** hashPath(secret, path): { hash, depth } */
+Napi::Value HashPath(const Napi::CallbackInfo& info) {
+  const auto words = SecretArgument(info);
+  const auto path = words ? StringArgument(info, 1) : std::nullopt;
+  if (!path) return info.Env().Undefined();
+  const __u64 secret[2] = {words->first, words->second};
+  __u32 depth = 0;
+  const __u64 hash = at_hash_path(secret, path->c_str(), &depth, nullptr, nullptr);
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("hash", Napi::BigInt::New(info.Env(), static_cast<uint64_t>(hash)));
+  result.Set("depth", Napi::Number::New(info.Env(), depth));
+  return result;
+}
+
+/** hashName(secret, text): of one component. */
+Napi::Value HashName(const Napi::CallbackInfo& info) {
+  const auto words = SecretArgument(info);
+  const auto text = words ? StringArgument(info, 1) : std::nullopt;
+  if (!text) return info.Env().Undefined();
+  const __u64 secret[2] = {words->first, words->second};
+  const __u64 hash = at_hash_name(secret, text->data(), static_cast<__u32>(text->size()));
+  return Napi::BigInt::New(info.Env(), static_cast<uint64_t>(hash));
+}
+
 /** lockFolder(path): the lock, which goes with its handle or its process; EWOULDBLOCK where another process has it. */
 Napi::Value LockFolder(const Napi::CallbackInfo& info) {
   const auto path = StringArgument(info, 0);
@@ -95,6 +131,8 @@ Napi::Value LockFolder(const Napi::CallbackInfo& info) {
 
 void DefineSystem(Napi::Env env, Napi::Object exports) {
   exports.Set("synchronizePrograms", Napi::Function::New<SynchronizePrograms>(env));
+  exports.Set("hashPath", Napi::Function::New<HashPath>(env));
+  exports.Set("hashName", Napi::Function::New<HashName>(env));
   exports.Set("realtimeOffsetNs", Napi::Function::New<RealtimeOffsetNs>(env));
   exports.Set("lockFolder", Napi::Function::New<LockFolder>(env));
   exports.Set("resolveInRoot", Napi::Function::New<ResolveInRoot>(env));

@@ -27,6 +27,9 @@ export interface BaseOptions {
   readonly log: Log;
 }
 
+/** By which the kernel knows this disk. */
+export const BASE_DISK = 0x61740001;
+
 const INIT = join(import.meta.dirname, 'init.sh');
 
 /** Prebuilt modules of npm ask for these by name, although the C library contains them. */
@@ -60,7 +63,7 @@ export async function provideBaseImage({ root, programs, log }: BaseOptions): Pr
   const files = guestPrograms(root, programs);
   const key = digest([
     ...[import.meta.filename, INIT, join(root, 'package-lock.json')].map((file) => readFileSync(file)),
-    ...files.map((file) => `${realpathSync(file)} ${statSync(file).size} ${statSync(file).mtimeMs}`),
+    ...files.map((file) => `${basename(file)} ${statSync(file).size} ${statSync(file).mtimeMs}`),
   ]);
   const folder = await cached({
     kind: 'base',
@@ -70,7 +73,7 @@ export async function provideBaseImage({ root, programs, log }: BaseOptions): Pr
       log('Making the root image of the guest ...');
       const stage = join(into, 'stage');
       await fill(stage, root, files, programs);
-      await makeImage(programs.mke2fs, stage, join(into, 'base.img'));
+      await makeImage(programs.mke2fs, stage, join(into, 'base.img'), { partitionOf: BASE_DISK });
       rmSync(stage, { recursive: true, force: true });
     },
   });

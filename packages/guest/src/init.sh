@@ -17,7 +17,10 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mount --make-rprivate /
 ip link set lo up
 hostname guest
-mount -t ext4 -o rw /dev/nvme0n2 /w
+# Which disk is which depends on who was found first; that of the root has a partition.
+for disk in /dev/nvme0n1 /dev/nvme0n2; do
+	[ -e ${disk}p1 ] || mount -t ext4 -o rw $disk /w
+done
 stty -F /dev/ttyS1 raw -echo
 cd /w
 sh /w/.guest/job.sh

@@ -7,9 +7,9 @@ import { tail } from '@alert-throttle/stack';
 import { provideBaseImage } from './base-image.ts';
 import { harnessRoot, type Log } from './cache.ts';
 import { GuestError } from './errors.ts';
-import { provideKernel, type KernelName } from './kernels.ts';
+import { provideKernel, type Kernel, type KernelName } from './kernels.ts';
 import { parseLines, type GuestLine } from './lines.ts';
-import { findGuestPrograms } from './programs.ts';
+import { findGuestPrograms, type GuestPrograms } from './programs.ts';
 import { runMachine, type MachineEnd } from './qemu.ts';
 import { tool } from './tool.ts';
 import { makeWorkImage, type ScenarioRequest } from './work-image.ts';
@@ -54,12 +54,29 @@ const TIMEOUT_MS = 180_000;
 const CONSOLE_LINES = 40;
 const MEMORY_MB = 1024;
 
-export async function runGuest(request: GuestRequest): Promise<GuestRun> {
-  const { root = harnessRoot, log = () => undefined, scenarios = [] } = request;
+export interface Parts {
+  readonly programs: GuestPrograms;
+  readonly kernel: Kernel;
+  readonly base: string;
+  readonly workload: string;
+}
+
+/** All that guests share, made or installed where it is missing. */
+export async function provideParts({
+  kernel: name,
+  root = harnessRoot,
+  log = () => undefined,
+}: Pick<GuestRequest, 'kernel' | 'root' | 'log'>): Promise<Parts> {
   const programs = await findGuestPrograms({ log });
-  const kernel = await provideKernel(request.kernel, { programs, log });
+  const kernel = await provideKernel(name, { programs, log });
   const base = await provideBaseImage({ root, programs, log });
   const workload = await provideWorkload({ gcc: programs.gcc, log });
+  return { programs, kernel, base, workload };
+}
+
+export async function runGuest(request: GuestRequest): Promise<GuestRun> {
+  const { root = harnessRoot, scenarios = [] } = request;
+  const { programs, kernel, base, workload } = await provideParts(request);
   const folder = mkdtempSync(join(tmpdir(), 'alert-throttle-guest-'));
   try {
     const [work, lines] = [join(folder, 'work.img'), join(folder, 'lines')];

@@ -168,7 +168,10 @@ enum at_event_type {
 	AT_EVENT_CGROUP_CREATED, /* text 0: path of the cgroup from the root of the hierarchy; arg[0]: id of its parent (low, high) */
 	AT_EVENT_CGROUP_REMOVED,
 	AT_EVENT_TAMPERING,      /* a process of a container tried to open our maps, programs or links */
+	AT_EVENT_LOST,           /* events that a ring did not take; each is announced once (struct at_lost_event) */
 };
+
+enum at_ring { AT_RING_ENFORCEMENT, AT_RING_AUDIT, AT_RINGS };
 
 enum at_operation {
 	AT_OP_NONE,
@@ -243,6 +246,8 @@ struct at_threshold_event {
 	__u32 rules[AT_RULES_COUNTED];
 	__u64 dropped_by_other_rules;
 	__u64 containers;           /* in the overflow window */
+	__u64 crossings;            /* 1, or of how many intervals this is the sum: more ended unreported than are kept apart */
+	__u64 lost;                 /* alerts that passed since the container's report before, and that the ring did not take */
 	__u32 flags;
 	__u32 profile;
 	__u32 ended_by;             /* enum at_ended_by */
@@ -250,6 +255,14 @@ struct at_threshold_event {
 	__u32 trigger_operation;
 	__u32 trigger_host_pid;
 	char trigger_comm[AT_COMM_MAX];
+};
+
+/* AT_EVENT_LOST, in the ring that lost them. head.time_ns: when it was announced; head.container 0: of no one container. */
+struct at_lost_event {
+	struct at_event_head head;
+	__u64 count;
+	__u64 first_ns;
+	__u64 last_ns;
 };
 
 enum at_ended_by { AT_ENDED_BY_NONE, AT_ENDED_BY_EXPIRED, AT_ENDED_BY_LIMITS, AT_ENDED_BY_POLICY, AT_ENDED_BY_CONTAINER };

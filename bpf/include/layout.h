@@ -134,10 +134,14 @@ struct at_container {
 	__u32 pid_ns;      /* inode numbers, for people */
 	__u32 mnt_ns;
 	__u64 root_dev;    /* s_dev of the root filesystem, kernel encoding; 0: unknown */
-	__u64 reserved[2];
+	__u64 root_ino;    /* inode of the root directory in that filesystem; 0: the filesystem's own root */
+	__u64 reserved;
 };
 #define AT_CONTAINER_PRIVILEGED 0x1 /* may mount and pivot_root */
 #define AT_CONTAINER_GATED 0x2      /* frozen until its rules are in */
+/* Set by whoever registers a container before its first exec, cleared in the kernel by that exec: until then its tasks
+ * are the runtime, which mounts, pivots and opens what no rule is about. */
+#define AT_CONTAINER_STARTING 0x4
 
 /*
  * The limits of one profile: one aligned word, read and written in one access.
@@ -157,7 +161,7 @@ struct at_settings {
 	__u32 layout_version;
 	__u32 active;             /* generation of the set of programs that decides and emits */
 	__u32 fail_closed;        /* FAIL_MODE=closed */
-	__u32 pad;
+	__u32 init_mnt_ns;        /* inode number of the host's mount namespace, /proc/1/ns/mnt */
 };
 
 /* What the records of the rings are. */

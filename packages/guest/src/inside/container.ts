@@ -9,8 +9,10 @@ import { Workload, type Operation, type Reply } from './workload.ts';
 const LAUNCH = '/w/.guest/bin/launch';
 
 export interface ContainerOptions {
-  /** `host` is the guest's own root, in a mount namespace of its own. */
-  readonly root?: RootOptions['kind'] | 'host';
+  /** `host` is the guest's own root, in a mount namespace of its own; or a folder that is a root already. */
+  readonly root?: RootOptions['kind'] | 'host' | { readonly folder: string };
+  /** A workload at another path of the root. */
+  readonly program?: string;
   readonly files?: RootOptions['files'];
   /** Mounts, process ids and host name by default. */
   readonly namespaces?: readonly ('mnt' | 'pid' | 'net' | 'ipc' | 'uts' | 'cgroup')[];
@@ -36,14 +38,15 @@ export interface Container {
   do(...operation: Operation): Promise<Reply>;
   child(...operations: readonly Operation[]): Promise<readonly Reply[]>;
   /** Another process in it, that came by setns, as with `exec` into a container. */
-  enter(options?: { readonly uid?: number }): Promise<Workload>;
+  enter(options?: { readonly uid?: number; readonly program?: string }): Promise<Workload>;
   /** Ends its processes and removes its cgroup. */
   stop(): Promise<void>;
 }
 
 export async function startContainer(name: string, options: ContainerOptions = {}): Promise<Container> {
   const { root: kind = 'tmpfs', files = {}, namespaces = NAMESPACES, uid = 0, beforeStart } = options;
-  const root = kind === 'host' ? undefined : await makeRoot(name, { kind, files });
+  const root = await rootOf(name, kind, files);
+  const program = options.program ?? programIn(root);
   const cgroup = makeCgroup(`containers/${name}`);
   const child = spawn(
     LAUNCH,
@@ -51,7 +54,7 @@ export async function startContainer(name: string, options: ContainerOptions = {
       ...['--cgroup', cgroup.path, '--new', namespaces.join(','), '--wait'],
       ...(root === undefined ? [] : ['--root', root]),
       ...(uid === 0 ? [] : ['--uid', String(uid)]),
-      ...['--', root === undefined ? '/w/.guest/bin/workload' : '/usr/bin/workload'],
+      ...['--', program],
     ],
     { stdio: 'pipe' },
   );
@@ -63,6 +66,19 @@ export async function startContainer(name: string, options: ContainerOptions = {
   workload.go();
   await workload.next();
   return container;
+}
+
+async function rootOf(
+  name: string,
+  root: NonNullable<ContainerOptions['root']>,
+  files: NonNullable<RootOptions['files']>,
+): Promise<string | undefined> {
+  if (typeof root === 'object') return root.folder;
+  return root === 'host' ? undefined : await makeRoot(name, { kind: root, files });
+}
+
+function programIn(root: string | undefined): string {
+  return root === undefined ? '/w/.guest/bin/workload' : '/usr/bin/workload';
 }
 
 interface Parts {
@@ -82,8 +98,7 @@ export function containerOf({ name, cgroup, pid, root, workload }: Parts): Conta
     rootDev: kernelDevice(statSync(`/proc/${pid}/root/`).dev),
     do: (...operation) => workload.do(...operation),
     child: (...operations) => workload.child(...operations),
-    async enter({ uid = 0 } = {}) {
-      const program = root === undefined ? '/w/.guest/bin/workload' : '/usr/bin/workload';
+    async enter({ uid = 0, program = programIn(root) } = {}) {
       const who = uid === 0 ? [] : ['--uid', String(uid)];
       const args = ['--cgroup', cgroup.path, '--join', String(pid), ...who, '--', program];
       const other = new Workload(spawn(LAUNCH, args, { stdio: 'pipe' }));

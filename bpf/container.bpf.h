@@ -13,32 +13,46 @@ const volatile __u32 at_generation = 1;
 
 /* One access and the verdict on it; lies in the frame of the hook. */
 struct at_access {
+	struct at_place file;
+	struct at_place source; /* the executable that fromSource is compared with; its hash is 0 where there is none */
+	struct at_walk walk;
 	__u32 slot;          /* of the container */
-	__u32 ruleset;
 	__u32 rule;          /* verdict: number of the rule, AT_RULE_POSTURE, or 0 */
 	__u32 said;          /* rule of the alert that this system call has raised already */
+	__u32 hit_rule;      /* the rule whose names are being confirmed, and its source's names */
+	__u32 hit_source;
+	union {
+		__u32 arg[2];
+		__u16 short_arg[4]; /* of network accesses: struct at_event has a word for each */
+	};
 	__u16 operation;
 	__u8 kind;
 	__u8 action;         /* verdict: enum at_action, or AT_ACTION_NONE */
 	__u8 write;
 	__u8 owner;
 	__u8 flags;          /* AT_EVENT_* */
-	__u8 quiet;          /* AT_QUIET_*: alerts that another hook of this system call has raised */
-	__u8 on_root;        /* lies on the container's root filesystem */
-	__u8 same_root;      /* through a mount whose root is the container's root directory */
-	__u8 only_block;     /* only Block rules are asked for here */
-	__u8 once;           /* AT_ONCE_*: links of one execve */
-	__u32 arg[4];
-	struct at_place file;
-	struct at_place source; /* the executable that fromSource is compared with; its hash is 0 where there is none */
-	struct at_walk walk;
+	__u8 mode;           /* AT_MODE_* */
+	__u8 stage;          /* enum at_stage */
+	__u8 attempt;        /* walks that renames have spoilt */
+	__u8 candidate;      /* the next of this pass */
+	__u8 hit_action;
+	__u8 hit_source_count;
+	__u8 first_action;   /* verdict on the first of two names */
+	__u8 first_state;
+	__u8 raise;          /* an alert is to be raised */
+	__u32 first_rule;
 };
 
+#define AT_MODE_NO_AUDIT 0x1     /* no alerts for what is let through: another hook of this system call raised them */
+#define AT_MODE_NO_POSTURE 0x2
+#define AT_MODE_ONLY_BLOCK 0x4   /* only Block rules are asked for */
+#define AT_MODE_EXEC 0x8         /* a link of an execve, which raises one alert per rule */
+#define AT_MODE_ON_ROOT 0x10     /* lies on the container's root filesystem */
+#define AT_MODE_SAME_ROOT 0x20   /* seen through a mount whose root is the container's root directory */
+#define AT_MODE_SECOND_NAME 0x40 /* judged by its path inside that filesystem */
+#define AT_MODE_WITH_SOURCE 0x80 /* the rules with that source are asked */
+
 #define AT_ACTION_NONE AT_ACTIONS
-#define AT_QUIET_AUDIT 1   /* no alerts for what is let through */
-#define AT_QUIET_POSTURE 2 /* the posture is not applied */
-#define AT_ONCE_FIRST 1
-#define AT_ONCE_NEXT 2
 
 static __always_inline struct at_container *at_container_at(__u32 slot)
 {
@@ -108,7 +122,6 @@ static __always_inline const struct at_ruleset *at_begin(struct at_access *a, en
 		return 0;
 	__builtin_memset(a, 0, sizeof(*a));
 	a->slot = slot;
-	a->ruleset = number;
 	a->walk.ruleset = number;
 	a->walk.root_ino = container->root_ino;
 	a->kind = kind;
@@ -143,13 +156,15 @@ static __always_inline void at_set_file(struct at_access *a, struct vfsmount *mn
 	struct super_block *sb = mnt->mnt_sb;
 	struct dentry *root = mnt->mnt_root;
 
+	a->file.within = 0;
 	a->file.mnt = (__u64)mnt;
 	a->file.dentry = (__u64)dentry;
-	a->on_root = 0;
+	a->mode &= ~(AT_MODE_ON_ROOT | AT_MODE_SAME_ROOT | AT_MODE_SECOND_NAME);
 	if (!container || !container->root_dev || sb->s_dev != container->root_dev)
 		return;
-	a->on_root = 1;
-	a->same_root = container->root_ino ? root->d_inode->i_ino == container->root_ino : root == sb->s_root;
+	a->mode |= AT_MODE_ON_ROOT;
+	if (container->root_ino ? root->d_inode->i_ino == container->root_ino : root == sb->s_root)
+		a->mode |= AT_MODE_SAME_ROOT;
 }
 
 static __always_inline bool at_is_owner(const struct inode *inode)

@@ -12,6 +12,7 @@
 #define AT_SLOTS 128
 #define AT_TEXTS_MAX 16384 /* a power of two; all texts of an event together */
 
+_Static_assert((AT_NAME_MAX & (AT_NAME_MAX + 1)) == 0, "AT_NAME_MAX is a mask");
 _Static_assert(AT_TEXTS * AT_PATH_MAX < AT_TEXTS_MAX, "the texts of an event fit");
 
 struct at_slot {
@@ -22,6 +23,7 @@ struct at_slot {
 	__u32 cursor;  /* a path is written from its end to its beginning */
 	__u32 begin;
 	__u32 left;    /* components still to write */
+	struct at_component component;
 	struct at_event event;
 	char text[AT_TEXTS_MAX + AT_NAME_MAX + 1];
 };
@@ -72,21 +74,20 @@ struct at_text_context { struct at_slot *slot; };
 static long at_text_step(__u32 index, struct at_text_context *context)
 {
 	struct at_slot *slot = context->slot;
-	struct at_component c;
-	__u32 at;
+	__u32 at, length;
 
 	if (!slot->left)
 		return 1;
-	if (!at_step(&slot->walk, &c))
+	if (!at_step(&slot->walk, &slot->component))
 		return slot->walk.state != AT_WALK_GOING;
-	if (slot->cursor < slot->begin + 1 + c.length)
+	length = slot->component.length & AT_NAME_MAX;
+	if (slot->cursor < slot->begin + 1 + length)
 		return 1;
-	slot->cursor -= 1 + c.length;
+	slot->cursor -= 1 + length;
 	at = slot->cursor & (AT_TEXTS_MAX - 1);
 	slot->text[at] = '/';
-	if (c.length > 0 && c.length <= AT_NAME_MAX)
-		bpf_probe_read_kernel(slot->text + at + 1, c.length, (void *)c.name);
-	slot->walk.dentry = c.parent;
+	bpf_probe_read_kernel(slot->text + at + 1, length, (void *)slot->component.name);
+	slot->walk.dentry = slot->component.parent;
 	slot->left--;
 	return 0;
 }
@@ -128,6 +129,7 @@ __noinline int at_add_path(struct at_slot *slot, __u32 which)
 
 static __always_inline void at_add_file(struct at_slot *slot, const struct path *path, enum at_text which)
 {
+	slot->place.within = 0;
 	slot->place.mnt = (__u64)path->mnt;
 	slot->place.dentry = (__u64)path->dentry;
 	at_add_path(slot, which);
@@ -136,13 +138,14 @@ static __always_inline void at_add_file(struct at_slot *slot, const struct path 
 /* The process id (tgid) of a task as the pid namespace at `level` sees it; 0 where it does not. */
 static __always_inline __u32 at_pid_at(const struct task_struct *task, __u32 level)
 {
-	struct pid *pid = task->signal->pids[PIDTYPE_TGID];
+	__u64 pid = 0; /* an address: the verifier adds nothing variable to a typed pointer */
 	int number = 0;
 
-	if (level > pid->level)
+	bpf_core_read(&pid, sizeof(pid), &task->signal->pids[PIDTYPE_TGID]);
+	if (!pid || level > task->signal->pids[PIDTYPE_TGID]->level)
 		return 0;
-	bpf_core_read(&number, sizeof(number), (void *)pid + bpf_core_field_offset(struct pid, numbers) +
-						       level * bpf_core_type_size(struct upid));
+	pid += bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid);
+	bpf_probe_read_kernel(&number, sizeof(number), (void *)(pid + bpf_core_field_offset(struct upid, nr)));
 	return number;
 }
 
@@ -221,49 +224,66 @@ static __noinline int at_count_unsent(__u32 ring, __u64 container)
 	return 0;
 }
 
-static __always_inline bool at_may_go_out(const struct at_access *a, const struct at_container *container, __u64 now)
+/* The time of the alert, if it may go out; 0: it is throttled. Only refusals are throttled here. */
+__noinline __u64 at_admit(struct at_access *a, int result)
 {
+	const __u64 now = bpf_ktime_get_boot_ns();
+	const struct at_container *container;
 	struct at_admission admission = {};
 
+	if (!a)
+		return 0;
+	container = at_container_at(a->slot);
+	if (!container)
+		return 0;
+	if (!result)
+		return now;
 	admission.container = container->container;
 	admission.now_ns = now;
 	admission.profile = container->profile;
 	admission.rule = a->rule;
 	admission.operation = a->operation;
-	return at_window_admit(&admission);
+	return at_window_admit(&admission) ? now : 0;
 }
 
-/* Raises the alert about an access. `result`: what the access got; the alert is throttled here if that was a refusal. */
-__noinline int at_raise(struct at_access *a, int result)
+static __always_inline void at_copy_args(struct at_event *event, const struct at_access *a)
 {
-	const __u64 now = bpf_ktime_get_boot_ns();
+	if (a->kind == AT_KIND_NETWORK) {
+		for (int i = 0; i < 4; i++)
+			event->arg[i] = a->short_arg[i];
+	} else {
+		event->arg[0] = a->arg[0];
+		event->arg[1] = a->arg[1];
+	}
+}
+
+/* Sends the alert about an access; `result`: what it got. */
+__noinline int at_raise(struct at_access *a, int result, __u64 now)
+{
+	const __u32 ring = result ? AT_RING_ENFORCEMENT : AT_RING_AUDIT;
 	const struct at_container *container;
 	struct at_slot *slot;
-	__u32 ring = result ? AT_RING_ENFORCEMENT : AT_RING_AUDIT;
 
 	if (!a)
 		return 0;
 	container = at_container_at(a->slot);
-	if (!container || (result && !at_may_go_out(a, container, now)))
+	if (!container)
 		return 0;
 	slot = at_new_event(AT_EVENT_ALERT, container->container, now);
-	if (!slot) {
-		at_count_unsent(ring, container->container);
-		return 0;
-	}
+	if (!slot)
+		return at_count_unsent(ring, container->container);
 	slot->event.head.operation = a->operation;
 	slot->event.result = result;
 	slot->event.rule = a->rule;
 	slot->event.flags = a->flags | (a->write ? AT_EVENT_WRITE : 0);
 	slot->event.kind = a->kind;
-	__builtin_memcpy(slot->event.arg, a->arg, sizeof(a->arg));
+	at_copy_args(&slot->event, a);
 	at_describe_task(&slot->event);
-	slot->place.mnt = a->file.mnt;
-	slot->place.dentry = a->file.dentry;
+	slot->walk.root_ino = a->walk.root_ino;
+	slot->place = a->file;
 	at_add_path(slot, AT_TEXT_RESOURCE);
 	at_add_task_texts(slot);
-	at_send(slot, ring);
-	return 0;
+	return at_send(slot, ring);
 }
 
 /*
@@ -313,7 +333,7 @@ static __noinline bool at_exec_said(__u32 rule)
 	return false;
 }
 
-/* Applies the posture, raises the alert, and says what the access gets: 0 or an error. */
+/* Applies the posture to the verdict of the rules: what the access gets, 0 or an error. `a->raise`: with an alert. */
 __noinline int at_conclude(struct at_access *a)
 {
 	const struct at_ruleset *set;
@@ -322,12 +342,13 @@ __noinline int at_conclude(struct at_access *a)
 
 	if (!a)
 		return 0;
-	set = at_ruleset_at(a->ruleset);
+	a->raise = 0;
+	set = at_set_of(a);
 	if (!set)
 		return 0;
-	posture = a->quiet & AT_QUIET_POSTURE ? AT_POSTURE_NONE : set->posture[a->kind & 3];
+	posture = a->mode & AT_MODE_NO_POSTURE ? AT_POSTURE_NONE : set->posture[a->kind & 3];
 	if (a->flags & AT_EVENT_UNREACHABLE && a->action == AT_ACTION_NONE) {
-		if (!(set->features[a->kind & 3] & AT_HAS_BLOCK) || a->quiet & AT_QUIET_POSTURE) {
+		if (!(set->features[a->kind & 3] & AT_HAS_BLOCK) || a->mode & AT_MODE_NO_POSTURE) {
 			at_count(AT_COUNTER_UNREACHABLE_ALLOWED, 1);
 			return 0;
 		}
@@ -335,13 +356,11 @@ __noinline int at_conclude(struct at_access *a)
 		a->rule = AT_RULE_POSTURE;
 		at_count(AT_COUNTER_UNREACHABLE_REFUSED, 1);
 	}
-	if (a->only_block && a->action != AT_ACTION_BLOCK)
-		return 0;
 	if (a->action == AT_ACTION_NONE && posture != AT_POSTURE_NONE) {
 		a->action = posture == AT_POSTURE_BLOCK ? AT_ACTION_BLOCK : AT_ACTION_AUDIT;
 		a->rule = AT_RULE_POSTURE;
 	}
-	if (a->action == AT_ACTION_NONE || a->action == AT_ACTION_ALLOW)
+	if (a->action >= AT_ACTION_ALLOW || (a->mode & AT_MODE_ONLY_BLOCK && a->action != AT_ACTION_BLOCK))
 		return 0;
 	if (a->action == AT_ACTION_BLOCK) {
 		if (set->audited)
@@ -349,10 +368,27 @@ __noinline int at_conclude(struct at_access *a)
 		else
 			result = a->kind == AT_KIND_CAPABILITY ? -EPERM : -EACCES;
 	}
-	if (!result && (a->quiet & AT_QUIET_AUDIT || a->said == a->rule || (a->once && at_exec_said(a->rule))))
-		return 0;
-	at_raise(a, result);
+	if (!result) {
+		if (a->mode & AT_MODE_NO_AUDIT || a->said == a->rule)
+			return 0;
+		if (a->mode & AT_MODE_EXEC && at_exec_said(a->rule))
+			return 0;
+	}
+	a->raise = 1;
 	a->said = a->rule;
+	return result;
+}
+
+static __always_inline int at_conclude_and_raise(struct at_access *a)
+{
+	const int result = at_conclude(a);
+	__u64 now;
+
+	if (a->raise) {
+		now = at_admit(a, result);
+		if (now)
+			at_raise(a, result, now);
+	}
 	return result;
 }
 
@@ -364,7 +400,6 @@ static __always_inline int at_decide_file(struct at_access *a, struct vfsmount *
 	int state;
 
 	a->operation = operation;
-	a->action = AT_ACTION_NONE;
 	a->flags = 0;
 	/* What does not exist yet will be its maker's. */
 	a->owner = inode ? at_is_owner(inode) : 1;
@@ -376,7 +411,7 @@ static __always_inline int at_decide_file(struct at_access *a, struct vfsmount *
 			return 0;
 		a->flags |= AT_EVENT_UNREACHABLE;
 	}
-	return at_conclude(a);
+	return at_conclude_and_raise(a);
 }
 
 #endif

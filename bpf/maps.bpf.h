@@ -44,6 +44,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE); /* user space stores single words, beside what the programs write */
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct at_container);

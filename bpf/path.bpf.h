@@ -23,8 +23,8 @@
 
 #define AT_STEPS_MAX (AT_DEPTH_MAX + 32) /* components and mounts of one walk */
 #define AT_PARTIALS 4                    /* ancestors of which one pass remembers the hash */
+#define AT_DEPTH_WORDS 3                 /* of a bitmap of depths */
 #define AT_WORDS 4                       /* words of a name that are read at a time */
-#define AT_DENTRY_HEAD 64
 
 enum at_walk_state {
 	AT_WALK_GOING,
@@ -37,7 +37,7 @@ enum at_walk_state {
 
 /* A file's place, and what is known of its path. */
 struct at_place {
-	__u64 mnt;     /* struct vfsmount; 0: the path inside the filesystem is meant */
+	__u64 mnt;     /* struct vfsmount */
 	__u64 dentry;
 	__u64 print;   /* fingerprint of the counting pass */
 	__u64 hash;    /* of the whole path */
@@ -45,7 +45,7 @@ struct at_place {
 	__u16 length;  /* bytes: a slash and a name for each component */
 	__u16 inside;  /* components below the root of the mount it is seen through */
 	__u8 state;    /* enum at_walk_state */
-	__u8 pad;
+	__u8 within;   /* the path inside the filesystem is meant, whatever it is mounted on */
 };
 
 /* A pass on its way. */
@@ -53,10 +53,10 @@ struct at_walk {
 	__u64 mnt, root, dentry; /* where it is, and the root of that mount */
 	__u64 print;
 	__u64 root_ino;          /* inside the filesystem: the container's root, or 0 for the filesystem's own */
-	__u64 sum;               /* of the components passed */
-	__u64 power, factor;
+	__u64 sum;               /* of the components passed, as if the last one passed were the first */
+	__u64 factor;
 	__u64 last;              /* hash of the last component */
-	__u64 partial[AT_PARTIALS]; /* sum of what lies below the ancestor */
+	__u64 partial[AT_PARTIALS]; /* the same below an ancestor */
 	__u32 ruleset;
 	__u32 names;             /* to confirm: index of the component at depth `low` */
 	__u8 depths[AT_PARTIALS];
@@ -71,11 +71,14 @@ struct at_walk {
 	__u8 crossed;
 };
 
+/* What a step sees of a dentry. The first three fields lie in struct dentry as they do here: d_parent, d_name. */
 struct at_component {
 	__u64 parent;
-	__u64 name;
+	__u32 hash;
 	__u32 length;
+	__u64 name;
 	__u32 sequence;
+	__u32 pad;
 };
 
 struct at_words { __u64 word[AT_WORDS]; };
@@ -162,24 +165,28 @@ static __always_inline bool at_filesystem_root(struct at_walk *w, __u64 parent)
 	return true;
 }
 
+static __always_inline bool at_read_component(struct at_component *c, __u64 address)
+{
+	const struct dentry *dentry = (const struct dentry *)address;
+
+	c->sequence = at_sequence(address);
+	if (bpf_core_field_offset(struct dentry, d_name) == bpf_core_field_offset(struct dentry, d_parent) + 8)
+		return !bpf_probe_read_kernel(c, 24, (void *)dentry + bpf_core_field_offset(struct dentry, d_parent));
+	return !bpf_core_read(&c->parent, sizeof(c->parent), &dentry->d_parent) &&
+	       !bpf_core_read(&c->hash, 16, &dentry->d_name);
+}
+
 /* One step: true where `c` is a component. Otherwise a mount was crossed, or the walk is over (`w->state`). */
 static __always_inline bool at_step(struct at_walk *w, struct at_component *c)
 {
-	__u8 head[AT_DENTRY_HEAD];
-	const __u32 name = bpf_core_field_offset(struct dentry, d_name);
-
 	if (w->mnt && w->dentry == w->root) {
 		at_cross(w);
 		return false;
 	}
-	if (bpf_probe_read_kernel(head, AT_DENTRY_HEAD, (void *)w->dentry)) {
+	if (!at_read_component(c, w->dentry)) {
 		w->state = AT_WALK_UNREACHABLE;
 		return false;
 	}
-	c->parent = *(__u64 *)(head + bpf_core_field_offset(struct dentry, d_parent));
-	c->sequence = *(__u32 *)(head + bpf_core_field_offset(struct dentry, d_seq.seqcount.sequence));
-	c->length = *(__u32 *)(head + name + bpf_core_field_offset(struct qstr, len));
-	c->name = *(__u64 *)(head + name + bpf_core_field_offset(struct qstr, name));
 	if (!w->mnt && at_filesystem_root(w, c->parent))
 		return false;
 	if (c->sequence & 1) {
@@ -201,10 +208,10 @@ static __always_inline void at_begin_walk(struct at_walk *w, const struct at_pla
 	w->print = 0;
 	w->dentry = place->dentry;
 	w->depth = place->count;
-	if (place->mnt)
-		at_enter_mount(w, place->mnt);
-	else
+	if (place->within)
 		w->mnt = 0;
+	else
+		at_enter_mount(w, place->mnt);
 }
 
 struct at_walk_context { struct at_walk *walk; };
@@ -252,17 +259,19 @@ __noinline int at_walk_count(struct at_place *place, struct at_walk *w)
 }
 
 /* Reads up to 32 bytes of a name, padded with zeros. */
-static __always_inline void at_read_words(struct at_words *words, const struct at_component *c, __u32 from)
+static __always_inline void at_read_words(struct at_words *words, __u64 name, __u32 length, __u32 from)
 {
-	__u32 size = c->length - from;
+	__u32 size = length - from;
 
 	__builtin_memset(words, 0, sizeof(*words));
+	barrier_var(size); /* the comparison has to be with the very register that is passed on */
 	if (size > sizeof(*words))
 		size = sizeof(*words);
-	bpf_probe_read_kernel(words, size, (void *)(c->name + from));
+	bpf_probe_read_kernel(words, size, (void *)(name + from));
 }
 
-static __always_inline __u64 at_hash_component(const struct at_component *c)
+/* The keyed hash of a component in the kernel's memory. Global, so that the verifier looks at it once. */
+__noinline __u64 at_hash_component(__u64 name, __u32 length)
 {
 	const struct at_settings *settings = at_settings();
 	struct at_words words;
@@ -270,22 +279,29 @@ static __always_inline __u64 at_hash_component(const struct at_component *c)
 
 	if (!settings)
 		return 0;
-	hash = at_hash_begin(settings->hash_secret, c->length);
+	hash = at_hash_begin(settings->hash_secret, length);
 	for (__u32 from = 0; from < AT_NAME_MAX; from += sizeof(words)) {
-		if (from >= c->length)
+		if (from >= length)
 			break;
-		at_read_words(&words, c, from);
+		at_read_words(&words, name, length, from);
 		for (int i = 0; i < AT_WORDS; i++)
-			if (from + i * 8 < c->length)
+			if (from + i * 8 < length)
 				hash = at_hash_word(hash, words.word[i]);
 	}
 	return at_hash_end(hash);
 }
 
+/* The hash of the ancestor at `depth`, from the sum of what lies below it. */
+static __always_inline __u64 at_ancestor_hash(const struct at_place *place, const struct at_walk *w, __u32 depth,
+					      __u64 below)
+{
+	return place->hash - below * at_hash_power(w->factor, depth + 1);
+}
+
 /* Does the rule set have a directory at this depth? `select` - 1 counts through dir_depths[kind][source]. */
 static __always_inline bool at_has_directory(const struct at_walk *w, __u32 depth)
 {
-	__u32 select = w->select, ruleset = w->ruleset;
+	__u32 select = w->select, ruleset = w->ruleset, word;
 	const struct at_ruleset *set;
 
 	if (!select || depth >= w->limit || w->partials >= AT_PARTIALS)
@@ -293,7 +309,10 @@ static __always_inline bool at_has_directory(const struct at_walk *w, __u32 dept
 	set = bpf_map_lookup_elem(&rulesets, &ruleset);
 	if (!set)
 		return false;
-	return set->dir_depths[((select - 1) >> 1) & 1][(select - 1) & 1][depth < 128 ? depth >> 6 : 2] >> (depth & 63) & 1;
+	word = (select - 1) * AT_DEPTH_WORDS + (depth >> 6);
+	if (word >= sizeof(set->dir_depths) / sizeof(__u64))
+		return false;
+	return ((const __u64 *)set->dir_depths)[word] >> (depth & 63) & 1;
 }
 
 static __always_inline void at_note_partial(struct at_walk *w, __u32 depth)
@@ -319,7 +338,7 @@ static long at_hash_loop(__u32 index, struct at_walk_context *context)
 		w->state = AT_WALK_RACED;
 		return 1;
 	}
-	hash = at_hash_component(&c);
+	hash = at_hash_component(c.name, c.length);
 	if (at_sequence(w->dentry) != c.sequence) {
 		w->state = AT_WALK_RACED;
 		return 1;
@@ -327,8 +346,7 @@ static long at_hash_loop(__u32 index, struct at_walk_context *context)
 	if (!w->last)
 		w->last = hash;
 	at_note_partial(w, w->depth);
-	w->sum += hash * w->power;
-	w->power *= w->factor;
+	w->sum = w->sum * w->factor + hash;
 	w->depth--;
 	w->dentry = c.parent;
 	return 0;
@@ -347,8 +365,6 @@ __noinline int at_walk_hash(struct at_place *place, struct at_walk *w)
 		return 0;
 	at_begin_walk(w, place);
 	w->factor = at_hash_step(settings->hash_secret);
-	w->power = at_hash_power(w->factor, place->count);
-	w->factor = at_hash_inverse(w->factor);
 	w->sum = 0;
 	w->last = 0;
 	w->partials = 0;
@@ -358,40 +374,38 @@ __noinline int at_walk_hash(struct at_place *place, struct at_walk *w)
 		return 0;
 	}
 	at_note_partial(w, 0);
-	place->hash = w->sum;
+	place->hash = w->sum * w->factor;
 	return 0;
 }
 
-static __always_inline bool at_same_name(const struct at_component *c, const struct at_name *name)
+/* Is a component that of map `names` at `index`? */
+__noinline int at_same_name(__u64 text, __u32 length, __u32 index)
 {
+	const struct at_name *name = bpf_map_lookup_elem(&names, &index);
 	struct at_words words;
 
-	if (name->length != c->length)
-		return false;
+	if (!name || name->length != length)
+		return 0;
 	for (__u32 from = 0; from < AT_NAME_MAX; from += sizeof(words)) {
-		if (from >= c->length)
+		if (from >= length)
 			break;
-		at_read_words(&words, c, from);
+		at_read_words(&words, text, length, from);
 		for (int i = 0; i < AT_WORDS; i++)
 			if (words.word[i] != *(__u64 *)(name->text + from + i * 8))
-				return false;
+				return 0;
 	}
-	return true;
+	return 1;
 }
 
 static long at_confirm_loop(__u32 index, struct at_walk_context *context)
 {
 	struct at_walk *w = context->walk;
-	const struct at_name *name;
 	struct at_component c;
-	__u32 at;
 
 	if (!at_step(w, &c))
 		return w->state != AT_WALK_GOING;
 	if (w->depth >= w->low && w->depth <= w->high) {
-		at = w->names + w->depth - w->low;
-		name = bpf_map_lookup_elem(&names, &at);
-		if (!name || !at_same_name(&c, name))
+		if (!at_same_name(c.name, c.length, w->names + w->depth - w->low))
 			w->differs = 1;
 		if (at_sequence(w->dentry) != c.sequence) {
 			w->state = AT_WALK_RACED;

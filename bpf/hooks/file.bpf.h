@@ -33,7 +33,7 @@ int BPF_PROG(at_file_open, struct file *file, int ret)
 	a.arg[0] = file->f_flags;
 	/* Created by this very system call: path_mknod has raised what there is to raise. */
 	if (file->f_mode & FMODE_CREATED)
-		a.quiet = AT_QUIET_AUDIT;
+		a.mode = AT_MODE_NO_AUDIT;
 	return at_decide_file(&a, file->f_path.mnt, file->f_path.dentry, AT_OP_OPEN);
 }
 
@@ -68,8 +68,7 @@ static __always_inline int at_decide_write(struct file *file, enum at_operation 
 		return 0;
 	at_set_source(&a, set);
 	a.write = 1;
-	a.only_block = 1;
-	a.quiet = AT_QUIET_AUDIT | AT_QUIET_POSTURE;
+	a.mode = AT_MODE_ONLY_BLOCK | AT_MODE_NO_AUDIT | AT_MODE_NO_POSTURE;
 	return at_decide_file(&a, file->f_path.mnt, file->f_path.dentry, operation);
 }
 

@@ -36,8 +36,8 @@ int BPF_PROG(at_bprm_check_security, struct linux_binprm *bprm, int ret)
 		return 0;
 	file = bprm->file;
 	at_set_source(&a, set);
-	a.once = bprm->interp == bprm->filename ? AT_ONCE_FIRST : AT_ONCE_NEXT;
-	if (a.once == AT_ONCE_FIRST)
+	a.mode = AT_MODE_EXEC;
+	if (bprm->interp == bprm->filename)
 		at_forget_exec();
 	return at_decide_file(&a, file->f_path.mnt, file->f_path.dentry, AT_OP_EXEC);
 }
@@ -56,11 +56,10 @@ static __always_inline int at_decide_mapping(struct file *file)
 	if (!set)
 		return 0;
 	at_set_source(&a, set);
-	a.only_block = 1;
-	a.quiet = AT_QUIET_POSTURE;
+	a.mode = AT_MODE_ONLY_BLOCK | AT_MODE_NO_POSTURE;
 	/* The kernel maps what it executes; that was judged. */
 	if (task->in_execve && task->mm->exe_file == file)
-		a.quiet |= AT_QUIET_AUDIT;
+		a.mode |= AT_MODE_NO_AUDIT;
 	return at_decide_file(&a, file->f_path.mnt, file->f_path.dentry, AT_OP_MAP_EXEC);
 }
 

@@ -3,8 +3,8 @@
  * Hashes of paths. User space hashes the paths of rules, the programs those of accesses, with the same functions.
  *
  * A component has a keyed hash c of its own; a path is the sum of c(i) * M^i over its components i = 1 .. n, modulo
- * 2^64, where M is secret and odd. So one walk from the leaf to the root gives the hash of the path and of each of its
- * ancestors: that of the ancestor at depth k is the total less the part below k. "/" is 0.
+ * 2^64, where M is secret and odd. So one walk from the leaf to the root (Horner's rule) gives the hash of the path and
+ * of each of its ancestors: that of the ancestor at depth k is the total less the part below k. "/" is 0.
  *
  * File names are the attacker's. The secret keeps him from choosing what collides; that a collision decides nothing is
  * the work of map `names`, against which every hit is confirmed.
@@ -23,18 +23,6 @@
 static inline __attribute__((always_inline)) __u64 at_hash_step(const __u64 secret[2])
 {
 	return (secret[1] & ~7ULL) | 5;
-}
-
-/* The inverse of an odd number modulo 2^64 by Newton's method: 5 bits are right at first, and twice as many each time. */
-static inline __attribute__((always_inline)) __u64 at_hash_inverse(__u64 odd)
-{
-	__u64 inverse = (3 * odd) ^ 2;
-
-	inverse *= 2 - odd * inverse;
-	inverse *= 2 - odd * inverse;
-	inverse *= 2 - odd * inverse;
-	inverse *= 2 - odd * inverse;
-	return inverse;
 }
 
 static inline __attribute__((always_inline)) __u64 at_hash_power(__u64 base, __u32 exponent)

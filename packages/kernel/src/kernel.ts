@@ -26,6 +26,8 @@ export interface NewContainer extends ContainerFacts {
   /** Lists the cgroups below; asked after the container's own is known to the programs, until it names none that is new. */
   readonly descendants: () => readonly bigint[];
   readonly ruleSet: RuleSetHandle | undefined;
+  /** Its first program is not executed yet: until then its tasks are the runtime's, and are let be. */
+  readonly starting?: boolean;
 }
 
 export interface KnownContainer extends ContainerFacts {
@@ -109,6 +111,11 @@ export class Kernel implements KernelView {
     this.#settings.setFailClosed(closed);
   }
 
+  /** Inode of the host's mount namespace: tasks of a container's cgroup that are in it are the runtime's. */
+  setInitMntNs(inode: number): void {
+    this.#settings.setInitMntNs(inode);
+  }
+
   /** Each handle is given back with removeRuleSet. Throws KernelError NO_ROOM, and leaves everything as it was. */
   installRuleSet(ruleSet: RuleSet): RuleSetHandle {
     try {
@@ -126,8 +133,8 @@ export class Kernel implements KernelView {
   }
 
   /** A container that is registered already is replaced, in its place. Throws KernelError NO_ROOM. */
-  registerContainer({ descendants, ruleSet, ...facts }: NewContainer): void {
-    this.#containers.register({ ...facts, ruleSet: ruleSet?.number }, descendants);
+  registerContainer({ descendants, ruleSet, starting = false, ...facts }: NewContainer): void {
+    this.#containers.register({ ...facts, ruleSet: ruleSet?.number }, starting, descendants);
     if (ruleSet) this.#keepWindow(facts.cgroupId);
   }
 

@@ -66,21 +66,19 @@ export class EnforcingNode {
   /** From the return on, what happens in the container is judged by the rule set. */
   protect(container: Container, ruleSet: RuleSet): void {
     const handle = this.kernel.installRuleSet(ruleSet);
-    const { cgroup, pidNs, mntNs, rootDev } = container;
-    this.ruleSets.set(cgroup.id, { ruleSet, handle });
-    this.kernel.registerContainer({
-      ...{ cgroupId: cgroup.id, pidNs, mntNs, rootDev, ruleSet: handle },
-      descendants: () => [],
-      profile: 0,
-      privileged: false,
-    });
+    this.ruleSets.set(container.cgroup.id, { ruleSet, handle });
+    this.#register(container, handle);
   }
 
   /** The container is known and has no policy. */
   watch(container: Container): void {
-    const { cgroup, pidNs, mntNs, rootDev } = container;
+    this.#register(container, undefined);
+  }
+
+  #register(container: Container, ruleSet: RuleSetHandle | undefined): void {
+    const { cgroup, pidNs, mntNs, rootDev, rootIno } = container;
     this.kernel.registerContainer({
-      ...{ cgroupId: cgroup.id, pidNs, mntNs, rootDev, ruleSet: undefined },
+      ...{ cgroupId: cgroup.id, pidNs, mntNs, rootDev, rootIno, ruleSet },
       descendants: () => [],
       profile: 0,
       privileged: false,

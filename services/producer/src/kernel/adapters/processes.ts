@@ -1,0 +1,91 @@
+// What /proc tells of a container's processes: which one began it, whether its own program runs already, what it may do.
+import { readFileSync, readlinkSync, statSync } from 'node:fs';
+
+export interface ProcessFacts {
+  readonly pid: number;
+  /** Inode numbers of its namespaces. */
+  readonly pidNs: number;
+  readonly mntNs: number;
+  /** Its root is not the host's: the runtime has left the host's file systems behind. */
+  readonly ownRoot: boolean;
+  /** Its program is a file of its own root: no longer the runtime's. */
+  readonly ownProgram: boolean;
+  /** It may mount, so that pivot_root and mount are left to it. */
+  readonly privileged: boolean;
+  /** Of its root file system, as the kernel writes a device number: major << 20 | minor. 0: unknown. */
+  readonly rootDev: bigint;
+}
+
+const CAP_SYS_ADMIN = 21n;
+
+/** Undefined where it is gone, or a zombie. */
+export function factsOf(pid: number): ProcessFacts | undefined {
+  try {
+    const folder = `/proc/${pid}`;
+    const root = statSync(`${folder}/root/`, { bigint: true });
+    const host = statSync('/proc/1/root/', { bigint: true });
+    return {
+      pid,
+      pidNs: namespaceOf(pid, 'pid'),
+      mntNs: namespaceOf(pid, 'mnt'),
+      ownRoot: root.dev !== host.dev || root.ino !== host.ino,
+      ownProgram: runsOwnProgram(pid),
+      privileged: isPrivileged(readFileSync(`${folder}/status`, 'utf8')),
+      rootDev: rootDevice(readFileSync(`${folder}/mountinfo`, 'utf8')),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The oldest process of a container is the one that began it. */
+export function oldest(pids: readonly number[]): number | undefined {
+  const started = pids.flatMap((pid) => {
+    const at = startTime(pid);
+    return at === undefined ? [] : [{ pid, at }];
+  });
+  started.sort((left, right) => left.at - right.at || left.pid - right.pid);
+  return started[0]?.pid;
+}
+
+export function namespaceOf(pid: number | 'self', kind: 'mnt' | 'pid'): number {
+  return Number(/\[(\d+)\]/.exec(readlinkSync(`/proc/${pid}/ns/${kind}`))?.[1] ?? 0);
+}
+
+/** In ticks since boot; undefined where it is gone. */
+function startTime(pid: number): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name before it may contain anything, brackets included.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' ? undefined : Number(fields[19]);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What the link says is looked up in the process' own root: a runtime's program is not found there, or is another file. */
+function runsOwnProgram(pid: number): boolean {
+  try {
+    const program = statSync(`/proc/${pid}/exe`, { bigint: true });
+    const path = readlinkSync(`/proc/${pid}/exe`);
+    const own = statSync(`/proc/${pid}/root${path}`, { bigint: true });
+    return own.ino === program.ino && own.dev === program.dev;
+  } catch {
+    return false;
+  }
+}
+
+/** From the text of /proc/<pid>/status. The bounding set: what it cannot have by any means. */
+export function isPrivileged(status: string): boolean {
+  const bounding = /^CapBnd:\s*([0-9a-f]+)$/m.exec(status)?.[1];
+  return bounding !== undefined && ((BigInt(`0x${bounding}`) >> CAP_SYS_ADMIN) & 1n) === 1n;
+}
+
+/** From the text of /proc/<pid>/mountinfo; of several mounts on `/` the last one is seen. */
+export function rootDevice(mountinfo: string): bigint {
+  const roots = mountinfo.split('\n').map((line) => line.split(' ')).filter((fields) => fields[4] === '/');
+  const [major, minor] = (roots.at(-1)?.[2] ?? '').split(':');
+  if (major === undefined || minor === undefined) return 0n;
+  return (BigInt(major) << 20n) | BigInt(minor);
+}

@@ -138,7 +138,7 @@ export interface Lost {
   LostAlerts: number;
   First: number;
   Last: number;
-  /** What First and Last number: sequence or offset. */
+  /** What First and Last are: sequence, offset, ring or EventTimeMicros. */
   Counter: string;
   Reason: string;
 }

@@ -89,7 +89,8 @@ export interface ThresholdEvent extends EventHead {
   readonly droppedByOperation: readonly { readonly operation: Operation; readonly alerts: number }[];
   readonly droppedByRule: readonly { readonly rule: number; readonly alerts: number }[];
   readonly droppedByOtherRules: number;
-  readonly lost?: number;
+  readonly lost: number;
+  readonly crossings: number;
   readonly containers: number;
   readonly overflow: boolean;
   readonly profile: number;
@@ -109,39 +110,59 @@ export interface CgroupRemovedEvent extends EventHead {
   readonly type: 'cgroupRemoved';
 }
 
-export type KernelEvent = AlertEvent | ThresholdEvent | CgroupCreatedEvent | CgroupRemovedEvent;
+export interface LostEvent extends EventHead {
+  readonly type: 'lost';
+  readonly count: number;
+  readonly firstNs: bigint;
+  readonly lastNs: bigint;
+}
+
+export interface MalformedEvent {
+  readonly type: 'malformed';
+}
+
+export type KernelEvent =
+  | AlertEvent
+  | ThresholdEvent
+  | CgroupCreatedEvent
+  | CgroupRemovedEvent
+  | LostEvent
+  | MalformedEvent;
 
 /** Installed; several containers may share it. */
 export interface RuleSetHandle {
-  readonly key: string;
+  readonly number: number;
+  readonly digest: string;
 }
 
-export interface Registration {
-  readonly cgroupId: bigint;
-  readonly descendants: () => readonly bigint[];
-  readonly ruleSet: RuleSetHandle | undefined;
-  readonly profile: number;
+/** What is known once the container's first process has its own root. */
+export interface RootFacts {
   readonly privileged: boolean;
   readonly pidNs: number;
   readonly mntNs: number;
   readonly rootDev: bigint;
+  readonly rootIno: bigint;
 }
 
-export interface Counters {
-  readonly matched: number;
-  readonly emitted: number;
-  readonly lost: number;
-  readonly dropped: number;
-  readonly auditEmitted: number;
-  readonly auditLost: number;
+export interface NewContainer extends RootFacts {
+  readonly cgroupId: bigint;
+  readonly profile: number;
+  /** Its rules come into force with its first exec, by itself. */
+  readonly starting: boolean;
+  readonly descendants: () => readonly bigint[];
+  readonly ruleSet: RuleSetHandle | undefined;
 }
 
-export interface ProgramState {
+export type Counters = Readonly<Record<string, bigint>>;
+
+export interface ProgramStatus {
   readonly name: string;
+  /** `lsm/file_open` */
+  readonly hook: string;
   readonly attached: boolean;
-  readonly reason?: string;
-  readonly recursionMisses: number;
-  readonly runCount: number;
+  readonly reason: string | undefined;
+  readonly recursionMisses: bigint;
+  readonly runCount: bigint;
 }
 
 export interface ThrottleEntry {
@@ -151,20 +172,23 @@ export interface ThrottleEntry {
 export interface Kernel {
   /** Programs and maps of an earlier run were found and taken over. */
   readonly adopted: boolean;
+  readonly notes: readonly string[];
   start(onBatch: (events: readonly KernelEvent[], release: () => void) => void): void;
   activate(): void;
   setLimits(profile: number, limits: Limits): void;
+  setFailClosed(closed: boolean): void;
   installRuleSet(set: RuleSet): RuleSetHandle;
   removeRuleSet(handle: RuleSetHandle): void;
-  registerContainer(registration: Registration): void;
+  registerContainer(container: NewContainer): void;
+  updateContainer(cgroupId: bigint, facts: RootFacts & { readonly starting?: false }): void;
   setRuleSet(cgroupId: bigint, handle: RuleSetHandle | undefined): void;
   removeContainer(cgroupId: bigint): void;
   /** Ends intervals that are over; samples the clocks. */
   sweep(): void;
   realtimeOffsetNs(): bigint;
-  resolveInRoot(pid: number, path: string): string | undefined;
+  resolve(pid: number, path: string): string | undefined;
   throttleMap(): readonly ThrottleEntry[];
   counters(): Counters;
-  programs(): readonly ProgramState[];
+  programs(): readonly ProgramStatus[];
   close(): void;
 }

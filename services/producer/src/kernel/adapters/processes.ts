@@ -14,6 +14,8 @@ export interface ProcessFacts {
   readonly privileged: boolean;
   /** Of its root file system, as the kernel writes a device number: major << 20 | minor. 0: unknown. */
   readonly rootDev: bigint;
+  /** Of its root directory in that file system. */
+  readonly rootIno: bigint;
 }
 
 const CAP_SYS_ADMIN = 21n;
@@ -32,6 +34,7 @@ export function factsOf(pid: number): ProcessFacts | undefined {
       ownProgram: runsOwnProgram(pid),
       privileged: isPrivileged(readFileSync(`${folder}/status`, 'utf8')),
       rootDev: rootDevice(readFileSync(`${folder}/mountinfo`, 'utf8')),
+      rootIno: root.ino,
     };
   } catch {
     return undefined;

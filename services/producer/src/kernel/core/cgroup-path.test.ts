@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { containerOfCgroup, isWithin } from './cgroup-path.ts';
+import { containerOfCgroup } from './cgroup-path.ts';
 
 const ID = 'a4e3d52aeda8a0256d3c8ad819ec1bc6b61e4fa6f6d68858196d5195b5765d9f';
 const POD = 'pod8f2a1d3c-1111-2222-3333-444455556666';
@@ -49,13 +49,12 @@ describe('containerOfCgroup', () => {
     for (const below of ['/init.scope', `/docker/${other}`, `/cri-containerd-${other}.scope`])
       expect(containerOfCgroup(own + below)).toEqual({ id: ID, runtime: 'docker', cgroupPath: own });
   });
-});
 
-describe('isWithin', () => {
-  it('compares whole components', () => {
-    expect(isWithin('/a/b', '/a')).toBe(true);
-    expect(isWithin('/a', '/a')).toBe(true);
-    expect(isWithin('/ab', '/a')).toBe(false);
-    expect(isWithin('/a', '/')).toBe(true);
+  it('takes what is listed under any name, and what lies below', () => {
+    const isListed = (path: string): boolean => path === '/machine/web';
+    const web = { id: '/machine/web', runtime: 'unknown', cgroupPath: '/machine/web' };
+    expect(containerOfCgroup('/machine/web', isListed)).toEqual(web);
+    expect(containerOfCgroup(`/machine/web/docker-${ID}.scope`, isListed)).toEqual(web);
+    expect(containerOfCgroup('/machine', isListed)).toBeUndefined();
   });
 });

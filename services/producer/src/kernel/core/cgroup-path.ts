@@ -3,7 +3,7 @@
 // A pod's sandbox ("pause") is named like a container, and nothing in the path tells them apart: it counts as one.
 
 export interface ContainerPath {
-  /** As the runtime knows it: 64 hexadecimal digits, but for buildkit. */
+  /** As the runtime knows it: 64 hexadecimal digits, but for buildkit; of a listed one its cgroup. */
   readonly id: string;
   readonly runtime: Runtime;
   /** Of the container itself, where the path given lies below it. */
@@ -35,12 +35,19 @@ const BUILDKIT_ID = /^[0-9a-z]{25}$/;
 /**
  * The container that the cgroup is, or lies in. The outermost one counts: what a container makes below its own cgroup,
  * whatever it calls it, remains part of it. Undefined for all other cgroups, those of the runtimes' helpers (conmon) included.
+ * What is listed is a container under any name; where the name shows no id, the path is its id.
  */
-export function containerOfCgroup(path: string): ContainerPath | undefined {
+export function containerOfCgroup(
+  path: string,
+  isListed: (cgroupPath: string) => boolean = () => false,
+): ContainerPath | undefined {
   const parts = path.split('/');
   for (const [index, part] of parts.entries()) {
+    if (part === '') continue;
+    const cgroupPath = parts.slice(0, index + 1).join('/');
     const found = containerNamed(part, parts[index - 1]);
-    if (found) return { ...found, cgroupPath: parts.slice(0, index + 1).join('/') };
+    if (found) return { ...found, cgroupPath };
+    if (isListed(cgroupPath)) return { id: cgroupPath, runtime: 'unknown', cgroupPath };
   }
   return undefined;
 }
@@ -52,9 +59,4 @@ function containerNamed(name: string, parent = ''): Pick<ContainerPath, 'id' | '
   if (!BARE.test(name)) return undefined;
   // Below a pod, cgroupfs paths look alike for every runtime.
   return { id: name, runtime: parent === 'docker' ? 'docker' : 'unknown' };
-}
-
-/** Whether one cgroup is the other, or lies below it. */
-export function isWithin(path: string, ancestor: string): boolean {
-  return path === ancestor || path.startsWith(ancestor === '/' ? '/' : `${ancestor}/`);
 }

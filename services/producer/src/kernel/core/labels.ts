@@ -13,10 +13,9 @@
 //       namespaceAnnotations: { kubearmor-file-posture: block }
 //
 // All but `match` may be left out; the namespace is then `default`. Annotations are KubeArmor's.
-// A cgroup that is matched by its path is a container even where its name follows no runtime's pattern.
+// A cgroup that is matched by its path or name is a container even where it follows no runtime's pattern.
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
-import { isWithin } from './cgroup-path.ts';
 
 /** Shorter beginnings of ids would soon match two containers. */
 const MIN_ID_PREFIX = 12;
@@ -45,9 +44,8 @@ const fileSchema = z.strictObject({ containers: z.array(entrySchema).max(MAX_CON
 
 export type LabelEntry = z.infer<typeof entrySchema>;
 
-/** What is asked about a container: its id where the path shows one. */
 export interface Asked {
-  readonly id: string | undefined;
+  readonly id: string;
   readonly cgroupPath: string;
 }
 
@@ -73,22 +71,16 @@ export class Labels {
   find({ id, cgroupPath }: Asked): LabelEntry | undefined {
     const byPath = this.#byCgroup.get(cgroupPath);
     if (byPath) return byPath;
-    const candidates = id === undefined ? [] : (this.#byId.get(id.slice(0, MIN_ID_PREFIX)) ?? []);
+    const candidates = this.#byId.get(id.slice(0, MIN_ID_PREFIX)) ?? [];
     const [longest] = candidates
-      .filter(({ prefix }) => id?.startsWith(prefix))
+      .filter(({ prefix }) => id.startsWith(prefix))
       .sort((left, right) => right.prefix.length - left.prefix.length);
     return longest?.entry ?? this.#byName.get(nameOf(cgroupPath));
   }
 
-  /** The outermost cgroup on the way to `path` that an entry names by its path. */
-  containerOn(path: string): string | undefined {
-    const named = [...this.#byCgroup.keys()].filter((cgroup) => isWithin(path, cgroup));
-    return named.sort((left, right) => left.length - right.length)[0];
-  }
-
-  /** All cgroups that are containers because an entry names their path. */
-  get cgroups(): readonly string[] {
-    return [...this.#byCgroup.keys()];
+  /** Whether the cgroup is a container because an entry names its path or its name. */
+  isListed(cgroupPath: string): boolean {
+    return this.#byCgroup.has(cgroupPath) || this.#byName.has(nameOf(cgroupPath));
   }
 }
 

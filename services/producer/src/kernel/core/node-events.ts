@@ -1,6 +1,6 @@
 // What the kernel source says of itself in the stream: rules in force, rules that miss, a node that is armed or not, losses.
 import { makeAlert, type Alert } from '@alert-throttle/alert';
-import type { AlertEvent, Ring } from '../kernel-port.ts';
+import type { AlertEvent } from '../kernel-port.ts';
 import { hookName } from './operations.ts';
 import { stamped, type Identity } from './alert-of-event.ts';
 import type { Misleading } from './rule-paths.ts';
@@ -113,32 +113,16 @@ export function nodeDisarmed(
   });
 }
 
-/** Numbers of a ring that were never seen. */
-export function ringLoss(
-  origin: Origin,
-  lost: { readonly ring: Ring; readonly first: number; readonly last: number; readonly reason: string },
-): Alert {
-  const { ring, first, last, reason } = lost;
-  return systemEvent({
-    ...origin,
-    operation: 'AlertsLost',
-    message: '',
-    more: {
-      Enforcer: '',
-      Result: '',
-      Lost: {
-        LostAlerts: last - first + 1,
-        First: first,
-        Last: last,
-        Counter: `${ring} ring`,
-        Reason: reason,
-      },
-    },
-  });
+export interface Lost {
+  readonly alerts: number;
+  readonly first: number;
+  readonly last: number;
+  /** What `first` and `last` are. */
+  readonly counter: string;
+  readonly reason: string;
 }
 
-/** Of one container, in the audit ring: only how many, as they never had a number. */
-export function auditLoss(origin: Origin, alerts: number): Alert {
+export function alertsLost(origin: Origin, { alerts, first, last, counter, reason }: Lost): Alert {
   return systemEvent({
     ...origin,
     operation: 'AlertsLost',
@@ -146,7 +130,7 @@ export function auditLoss(origin: Origin, alerts: number): Alert {
     more: {
       Enforcer: '',
       Result: '',
-      Lost: { LostAlerts: alerts, First: 0, Last: 0, Counter: 'container', Reason: 'audit ring full' },
+      Lost: { LostAlerts: alerts, First: first, Last: last, Counter: counter, Reason: reason },
     },
   });
 }

@@ -1,7 +1,8 @@
 // Which events of the rings are in the spool: so that after a kill none is missing without a word, and none comes twice.
 //
-// Each ring numbers its events. The spool keeps, in the transaction that stores an alert, the highest number that was
-// dealt with, and the numbers below it that were still waiting. After a restart the ring hands out again what it still has.
+// Each ring numbers its events, and hands out again what was not released. The spool keeps, in the transaction that stores
+// an alert, the highest number that was dealt with, and the numbers below it whose alerts were still waiting. Numbers that
+// never come are those that the ring did not take: the kernel counts and announces them itself.
 import { z } from 'zod';
 import type { Ring } from '../kernel-port.ts';
 
@@ -19,10 +20,11 @@ const stateSchema = z.object({
 
 export type LedgerState = z.infer<typeof stateSchema>;
 
-export interface Gap {
-  readonly ring: Ring;
-  readonly first: number;
-  readonly last: number;
+export interface Admitted {
+  /** Of alerts that waited when an earlier run ended, and that the ring does not have any more. */
+  readonly lost: readonly number[];
+  /** Numbers that the ring skipped. */
+  readonly skipped: number;
 }
 
 export class RingLedger {
@@ -55,17 +57,17 @@ export class RingLedger {
     return { ...this.#marks };
   }
 
-  /** The event of that number came. Undefined: it was dealt with before. Else what is missing before it. */
-  admit(ring: Ring, number: number): Gap[] | undefined {
+  /** The event of that number came. Undefined: it was dealt with before. */
+  admit(ring: Ring, number: number): Admitted | undefined {
     const owed = this.#owed[ring];
-    if (number <= this.#marks[ring]) return owed.delete(number) ? [] : undefined;
-    const gaps = [...owed].sort((left, right) => left - right).map((one) => ({ ring, first: one, last: one }));
+    const mark = this.#marks[ring];
+    if (number <= mark) return owed.delete(number) ? { lost: [], skipped: 0 } : undefined;
+    const lost = [...owed].sort((left, right) => left - right);
     owed.clear();
-    const first = this.#marks[ring] + 1;
-    if (number > first && !this.#unknown[ring]) gaps.push({ ring, first, last: number - 1 });
+    const skipped = this.#unknown[ring] ? 0 : number - mark - 1;
     this.#marks[ring] = number;
     this.#unknown[ring] = false;
-    return gaps;
+    return { lost, skipped };
   }
 
   /** Its alert is not made yet. */

@@ -30,6 +30,8 @@ export function thresholdAlert(event: ThresholdEvent, context: ThresholdContext)
     Result: 'Passed',
     MaxAlertsPerSec: limits.maxAlertPerSec,
     DroppingAlertsInterval: limits.throttleSec,
+    // More intervals ended than could be reported one by one.
+    EventData: event.crossings > 1 ? { Crossings: String(event.crossings) } : {},
     Throttle: {
       IntervalStartMicros: start,
       // Not from the kernel's end: the offset between the clocks may have changed in between.
@@ -46,7 +48,7 @@ export function thresholdAlert(event: ThresholdEvent, context: ThresholdContext)
       LastDropped: null,
       FirstDroppedMicros: ended ? micros(event.firstDroppedNs) : 0,
       LastDroppedMicros: ended ? micros(event.lastDroppedNs) : 0,
-      LostAlerts: event.lost ?? 0,
+      LostAlerts: event.lost,
       Scope: event.overflow ? 'overflow' : '',
       Containers: event.overflow ? event.containers : 0,
     },

@@ -1,0 +1,166 @@
+// Which cgroups are containers, and which rule set and profile of limits each has: maps `containers` and `members`.
+import { KernelError } from './errors.ts';
+import * as layout from './layout.ts';
+import { u64Key, wordsOf, type Maps } from './maps.ts';
+
+export interface ContainerFacts {
+  readonly cgroupId: bigint;
+  readonly profile: number;
+  readonly privileged: boolean;
+  /** For people. */
+  readonly pidNs: number;
+  readonly mntNs: number;
+  /** Device of the root filesystem in the kernel's encoding; 0n: unknown. */
+  readonly rootDev: bigint;
+}
+
+export interface RegisteredContainer extends ContainerFacts {
+  readonly ruleSet: number | undefined;
+}
+
+interface Slot {
+  readonly slot: number;
+  container: RegisteredContainer;
+}
+
+/** Words that user space writes: all but the reserved ones. */
+const WRITTEN_BYTES = layout.container.offsets.reserved;
+
+/** A child cgroup that is made while its siblings are listed shows in the next list; a fork bomb of cgroups must end too. */
+const MAX_LISTS = 100;
+
+export class Containers {
+  readonly #maps: Maps;
+  readonly #slots = new Map<bigint, Slot>();
+  readonly #capacity: number;
+  readonly #free: number[] = [];
+  /** No longer a container's, but a program may still be reading them. */
+  #limbo: number[] = [];
+
+  constructor(maps: Maps) {
+    this.#maps = maps;
+    this.#capacity = maps.info('containers').maxEntries;
+    maps.entries('containers').forEach(({ value }, slot) => {
+      const container = decodeContainer(value);
+      if (container) this.#slots.set(container.cgroupId, { slot, container });
+      else this.#free.push(slot);
+    });
+  }
+
+  list(): RegisteredContainer[] {
+    return [...this.#slots.values()].map(({ container }) => container);
+  }
+
+  get(cgroupId: bigint): RegisteredContainer | undefined {
+    return this.#slots.get(cgroupId)?.container;
+  }
+
+  /** Numbers of the rule sets that containers have. */
+  referenced(): Set<number> {
+    const numbers = this.list().map(({ ruleSet }) => ruleSet);
+    return new Set(numbers.filter((number) => number !== undefined));
+  }
+
+  /**
+   * `descendants` lists the cgroups below, after the container's own is a member: from then on the programs hand the
+   * membership to children that are made, and it is asked until it names none that is new. Throws NO_ROOM.
+   */
+  register(container: RegisteredContainer, descendants: () => readonly bigint[]): void {
+    const slot = this.#slots.get(container.cgroupId)?.slot ?? this.#free.shift();
+    if (slot === undefined) throw noRoom('containers', this.#capacity);
+    this.#maps.storeWords(
+      'containers',
+      slot,
+      0,
+      wordsOf(encodeContainer(container).subarray(0, WRITTEN_BYTES)),
+    );
+    this.#slots.set(container.cgroupId, { slot, container });
+    const member = layout.member.encode({ container: container.cgroupId, slot });
+    const members = new Set<bigint>();
+    let fresh: readonly bigint[] = [container.cgroupId];
+    for (let lists = 0; fresh.length > 0 && lists < MAX_LISTS; lists++) {
+      for (const id of fresh) {
+        this.#addMember(id, member);
+        members.add(id);
+      }
+      fresh = descendants().filter((id) => !members.has(id));
+    }
+  }
+
+  /** One access: every decision is made under the old rule set or under the new one. */
+  setRuleSet(cgroupId: bigint, ruleSet: number | undefined): void {
+    const entry = this.#slots.get(cgroupId);
+    if (!entry) throw new RangeError(`cgroup ${cgroupId} is not registered`);
+    const word = ruleSet === undefined ? layout.NO_RULESET : BigInt(ruleSet);
+    this.#maps.storeWords('containers', entry.slot, layout.container.offsets.ruleset, [word]);
+    entry.container = { ...entry.container, ruleSet };
+  }
+
+  /** Whether it was registered. Its slot is used again after `settle`. */
+  remove(cgroupId: bigint): boolean {
+    const entry = this.#slots.get(cgroupId);
+    if (!entry) return false;
+    const ofContainer = this.#maps
+      .entries('members')
+      .filter(({ value }) => layout.member.decode(value).container === cgroupId)
+      .map(({ key }) => key);
+    this.#maps.removeAll('members', ofContainer);
+    this.#maps.storeWords('containers', entry.slot, 0, [0n]);
+    this.#slots.delete(cgroupId);
+    this.#limbo.push(entry.slot);
+    return true;
+  }
+
+  get unsettled(): boolean {
+    return this.#limbo.length > 0;
+  }
+
+  /** Every program run that had begun when the last container was removed has ended. */
+  settle(): void {
+    this.#free.push(...this.#limbo);
+    this.#limbo = [];
+  }
+
+  #addMember(id: bigint, member: Buffer): void {
+    try {
+      this.#maps.update('members', u64Key(id), member);
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'E2BIG')) throw error;
+      throw noRoom('members', this.#maps.info('members').maxEntries);
+    }
+  }
+}
+
+function encodeContainer(container: RegisteredContainer): Buffer {
+  return layout.container.encode({
+    container: container.cgroupId,
+    ruleset: container.ruleSet === undefined ? layout.NO_RULESET : BigInt(container.ruleSet),
+    profile: container.profile,
+    flags: container.privileged ? layout.CONTAINER_PRIVILEGED : 0,
+    pid_ns: container.pidNs,
+    mnt_ns: container.mntNs,
+    root_dev: container.rootDev,
+  });
+}
+
+function decodeContainer(bytes: Buffer): RegisteredContainer | undefined {
+  const value = layout.container.decode(bytes);
+  if (value.container === 0n) return undefined;
+  return {
+    cgroupId: value.container,
+    ruleSet: value.ruleset === layout.NO_RULESET ? undefined : Number(value.ruleset),
+    profile: value.profile,
+    privileged: (value.flags & layout.CONTAINER_PRIVILEGED) !== 0,
+    pidNs: value.pid_ns,
+    mntNs: value.mnt_ns,
+    rootDev: value.root_dev,
+  };
+}
+
+function noRoom(size: string, capacity: number): KernelError {
+  return new KernelError(
+    'NO_ROOM',
+    `more than the ${capacity} ${size} that the kernel maps were made for`,
+    `Raise the size ${size}; it takes effect after alertctl kernel detach.`,
+  );
+}

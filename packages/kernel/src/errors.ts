@@ -1,0 +1,39 @@
+// What can go wrong with the kernel source, each with what the operator can do about it. Callers match on `code`.
+
+export const KERNEL_CODES = [
+  'NO_ADDON',
+  'NO_BTF',
+  'NO_BPF_LSM',
+  'NO_CGROUP2',
+  'NO_BPFFS',
+  'LOCKDOWN',
+  'NO_PERMISSION',
+  'BAD_OBJECT',
+  'BAD_SIZES',
+  'BUSY',
+  'NOT_PINNED',
+  'NO_ROOM',
+  'KERNEL_REFUSED',
+] as const;
+export type KernelCode = (typeof KERNEL_CODES)[number];
+
+/** `hint` says in one sentence what would help; the message, what was found. `log`: what libbpf and the verifier said. */
+export class KernelError extends Error {
+  readonly code: KernelCode;
+  readonly hint: string;
+  readonly log: string;
+  readonly retryable = false;
+
+  constructor(
+    code: KernelCode,
+    message: string,
+    hint: string,
+    options: ErrorOptions & { readonly log?: string } = {},
+  ) {
+    super(message, options);
+    this.name = 'KernelError';
+    this.code = code;
+    this.hint = hint;
+    this.log = options.log ?? '';
+  }
+}

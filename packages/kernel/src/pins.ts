@@ -1,0 +1,94 @@
+// Where everything is pinned, so that enforcement outlives the producer:
+//
+//   <pinDir>/                         0700, locked by the producer that runs
+//     <layout version>/maps/<map>     shared by the sets of programs
+//     <layout version>/sets/<generation>-<object>/programs/<program>, links/<program>
+//
+// A set's folder says which compiled object it is of, as bpffs holds no files of ours. Names have no dots: the kernel
+// refuses them there.
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface PinnedSet {
+  readonly folder: string;
+  readonly generation: number;
+  /** First 16 digits of the SHA-256 of the object. */
+  readonly object: string;
+}
+
+export class Pins {
+  readonly pinDir: string;
+  readonly version: number;
+
+  constructor(pinDir: string, version: number) {
+    this.pinDir = pinDir;
+    this.version = version;
+  }
+
+  get maps(): string {
+    return join(this.pinDir, String(this.version), 'maps');
+  }
+
+  get #sets(): string {
+    return join(this.pinDir, String(this.version), 'sets');
+  }
+
+  create(): void {
+    for (const folder of [this.maps, this.#sets]) makeFolder(folder);
+  }
+
+  sets(): PinnedSet[] {
+    return namesIn(this.#sets).flatMap((name) => {
+      const match = /^([1-9][0-9]*)-([0-9a-f]{16})$/.exec(name);
+      if (!match) return [];
+      return [{ folder: join(this.#sets, name), generation: Number(match[1]), object: match[2] ?? '' }];
+    });
+  }
+
+  createSet(generation: number, object: string): PinnedSet {
+    const folder = join(this.#sets, `${generation}-${object}`);
+    for (const part of ['programs', 'links']) makeFolder(join(folder, part));
+    return { folder, generation, object };
+  }
+
+  /** Folders of other layout versions. */
+  others(): string[] {
+    return namesIn(this.pinDir)
+      .filter((name) => /^[0-9]+$/.test(name) && name !== String(this.version))
+      .map((name) => join(this.pinDir, name));
+  }
+}
+
+export function objectDigest(file: string): string {
+  return createHash('sha256').update(readFileSync(file)).digest('hex').slice(0, 16);
+}
+
+/** Sorted; none where there is no such folder. */
+export function namesIn(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder).sort() : [];
+}
+
+/**
+ * Unpins everything in a folder. Links first: a program whose link is gone is no longer called, while a program without
+ * its pin still is.
+ */
+export function unpinAll(folder: string): void {
+  const entries = existsSync(folder)
+    ? readdirSync(folder, { withFileTypes: true, recursive: true }).map((entry) => ({
+        path: join(entry.parentPath, entry.name),
+        folder: entry.isDirectory(),
+        link: entry.parentPath.endsWith('/links'),
+      }))
+    : undefined;
+  if (!entries) return;
+  const files = entries.filter((entry) => !entry.folder);
+  for (const { path } of [...files.filter(({ link }) => link), ...files.filter(({ link }) => !link)])
+    unlinkSync(path);
+  const folders = entries.filter((entry) => entry.folder).map(({ path }) => path);
+  for (const path of [...folders.sort((a, b) => b.length - a.length), folder]) rmdirSync(path);
+}
+
+function makeFolder(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+}

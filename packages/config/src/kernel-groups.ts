@@ -19,7 +19,11 @@ export const kernelSettings = defineSettings({
       'For kernel: YAML file that says which pod, namespace, labels and owner a container has; followed while it ' +
       'runs. Not set: containers have no labels, and only policies that select everything apply.',
   },
-  clusterName: { type: text(), default: 'default', description: 'ClusterName in alerts of the kernel source.' },
+  clusterName: {
+    type: text(),
+    default: 'default',
+    description: 'ClusterName in alerts of the kernel source.',
+  },
   defaultFilePosture: {
     type: posture,
     default: 'audit',
@@ -88,13 +92,15 @@ export const kernelSettings = defineSettings({
   maxWindows: {
     type: integer(1, MIB),
     default: 8_192,
-    description: 'Containers with Block alerts whose windows the kernel keeps; further ones share one window.',
+    description:
+      'Containers with Block alerts whose windows the kernel keeps; further ones share one window.',
   },
   enforcementRingBytes: {
     type: ringBytes(),
     default: 4 * MIB,
     unit: 'bytes',
-    description: 'Room for Block alerts and threshold events until the producer has read them; a power of two.',
+    description:
+      'Room for Block alerts and threshold events until the producer has read them; a power of two.',
   },
   auditRingBytes: {
     type: ringBytes(),

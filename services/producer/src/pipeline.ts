@@ -127,7 +127,8 @@ export class Pipeline {
     const { offset, line } = this.#intake.position;
     const percent =
       source.totalBytes === undefined ? '' : ` (${Math.floor((100 * offset) / source.totalBytes)} %)`;
-    const where = this.#intake.totals.linesRead === 0 ? source.name : `line ${line}${percent} of ${source.name}`;
+    const where =
+      this.#intake.totals.linesRead === 0 ? source.name : `line ${line}${percent} of ${source.name}`;
     const { alert } = this.#delivery.produced;
     const { records } = spool.usage();
     return `${where}, ${alert} alerts produced, ${records} records in the spool`;

@@ -79,6 +79,8 @@ export class Containers {
       running: false,
       lastWithoutMicros: atMicros,
       lateAtMicros: undefined,
+      announced: false,
+      refusedFor: undefined,
       throttled: false,
       removedAtMs: undefined,
     };

@@ -156,6 +156,7 @@ export class Enforcement {
       if (handle) kernel.removeRuleSet(handle);
       throw error;
     }
+    container.refusedFor = undefined;
     container.enforced = { handle, key, policies, rules: ruleSet?.rules.length ?? 0 };
     if (before?.handle) kernel.removeRuleSet(before.handle);
     // A container without rules is nothing to tell, unless it had some.

@@ -8,12 +8,19 @@ import type { RingLedger } from './core/ring-ledger.ts';
 import type { RuleBook } from './core/rule-book.ts';
 import { thresholdAlert } from './core/threshold-alert.ts';
 import { WaitingRoom } from './core/waiting-room.ts';
-import type { AlertEvent, KernelEvent, LostEvent, Ring, ThresholdEvent } from './kernel-port.ts';
+import type {
+  AlertEvent,
+  IntervalEvent,
+  KernelEvent,
+  LostEvent,
+  Ring,
+  TamperingEvent,
+} from './kernel-port.ts';
 import type { KernelObserver } from './observer.ts';
 import type { RecordQueue } from './record-queue.ts';
 
 /** Events that say something about a container, as opposed to those that say that there is one. */
-type Report = AlertEvent | ThresholdEvent | LostEvent;
+type Report = AlertEvent | TamperingEvent | IntervalEvent | LostEvent;
 
 export interface EventFeedOptions {
   readonly queue: RecordQueue;
@@ -146,7 +153,13 @@ export class EventFeed {
   #owedLoss(ring: Ring, number: number): void {
     const { queue, node, enforcer, nowMs } = this.#options;
     const origin = { identity: nodeIdentity(node), micros: nowMs() * 1_000, enforcer };
-    const lost = { alerts: 1, first: number, last: number, counter: `${ring} ring`, reason: 'producer ended' };
+    const lost = {
+      alerts: 1,
+      first: number,
+      last: number,
+      counter: `${ring} ring`,
+      reason: 'producer ended',
+    };
     queue.alert(alertsLost(origin, lost));
   }
 

@@ -142,8 +142,10 @@ export class SelfTest {
     for (const name of ATTEMPT_NAMES) {
       const expected = name === 'capable' ? 'EPERM' : 'EACCES';
       const outcome = outcomes[name];
-      if (outcome !== expected) failures.set(ATTEMPTS[name], `${name} ended with ${String(outcome)}, not ${expected}`);
-      else if (!this.#seen.has(name)) failures.set(ATTEMPTS[name], `${name} was refused, but its event did not arrive`);
+      if (outcome !== expected)
+        failures.set(ATTEMPTS[name], `${name} ended with ${String(outcome)}, not ${expected}`);
+      else if (!this.#seen.has(name))
+        failures.set(ATTEMPTS[name], `${name} was refused, but its event did not arrive`);
     }
     return failures;
   }

@@ -10,8 +10,8 @@ export interface StartupOptions {
   readonly nowMicros: () => number;
   /** Its root is there; its program may run already. Told once. */
   readonly onBuilt: (container: KnownContainer, facts: ProcessFacts) => void;
-  /** Told once, after onBuilt. */
-  readonly onRunning: (container: KnownContainer, facts: ProcessFacts) => void;
+  /** Told once, after onBuilt. `sawBefore`: it was seen before its program ran. */
+  readonly onRunning: (container: KnownContainer, facts: ProcessFacts, sawBefore: boolean) => void;
 }
 
 interface Starting {
@@ -19,6 +19,7 @@ interface Starting {
   readonly sinceMicros: number;
   insideSinceMicros: number | undefined;
   isBuilt: boolean;
+  looks: number;
   timer: NodeJS.Timeout | undefined;
 }
 
@@ -46,6 +47,7 @@ export class Startup {
       sinceMicros,
       insideSinceMicros: undefined,
       isBuilt: false,
+      looks: 0,
       timer: undefined,
     };
     this.#starting.set(container.cgroupId, starting);
@@ -65,6 +67,7 @@ export class Startup {
     const { initOf, nowMicros, onBuilt, onRunning } = this.#options;
     const { container } = starting;
     const atMicros = nowMicros();
+    starting.looks += 1;
     const facts = initOf(container.known.place.cgroupPath);
     const phase = facts === undefined ? 'outside' : this.#phaseOf(starting, facts, atMicros);
     if (phase === 'running') container.running = true;
@@ -75,7 +78,7 @@ export class Startup {
     }
     if (facts && phase === 'running') {
       this.forget(container.cgroupId);
-      onRunning(container, facts);
+      onRunning(container, facts, starting.looks > 1);
       return;
     }
     const isYoung = atMicros - starting.sinceMicros < FAST_FOR_MICROS;

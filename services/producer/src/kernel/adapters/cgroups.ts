@@ -48,7 +48,8 @@ export class Cgroups {
   /** Of the cgroup and all below it. Zombies and processes of other pid namespaces (0) are left out. */
   processes(path: string): number[] {
     const pids: number[] = [];
-    for (const cgroup of this.walk(path)) pids.push(...pidsIn(join(this.folder(cgroup.path), 'cgroup.procs')));
+    for (const cgroup of this.walk(path))
+      pids.push(...pidsIn(join(this.folder(cgroup.path), 'cgroup.procs')));
     return pids;
   }
 }
@@ -58,7 +59,8 @@ export function cgroup2Mount(mountinfo: string): string | undefined {
   for (const line of mountinfo.split('\n')) {
     const [fields = '', rest = ''] = line.split(' - ');
     // The whole hierarchy, not a part of it that was mounted for a container.
-    if (rest.startsWith('cgroup2 ') && fields.split(' ')[3] === '/') return unescaped(fields.split(' ')[4] ?? '');
+    if (rest.startsWith('cgroup2 ') && fields.split(' ')[3] === '/')
+      return unescaped(fields.split(' ')[4] ?? '');
   }
   return undefined;
 }

@@ -34,7 +34,9 @@ describe('isPrivileged', () => {
     ['00000000a80425fb', false],
     ['0000000000200000', true],
   ])('%s: %s', (bounding, expected) => {
-    expect(isPrivileged(`Name:\tx\nCapEff:\t0000000000000000\nCapBnd:\t${bounding}\nSeccomp:\t0\n`)).toBe(expected);
+    expect(isPrivileged(`Name:\tx\nCapEff:\t0000000000000000\nCapBnd:\t${bounding}\nSeccomp:\t0\n`)).toBe(
+      expected,
+    );
   });
 
   it('is not assumed', () => {

@@ -25,7 +25,7 @@ export function factsOf(pid: number): ProcessFacts | undefined {
   try {
     const folder = `/proc/${pid}`;
     const root = statSync(`${folder}/root/`, { bigint: true });
-    const host = statSync('/proc/1/root/', { bigint: true });
+    const host = hostRoot();
     return {
       pid,
       pidNs: namespaceOf(pid, 'pid'),
@@ -38,6 +38,15 @@ export function factsOf(pid: number): ProcessFacts | undefined {
     };
   } catch {
     return undefined;
+  }
+}
+
+/** Whoever may not look at process 1 is no producer with rights over containers; then the own root stands for the host's. */
+function hostRoot(): { readonly dev: bigint; readonly ino: bigint } {
+  try {
+    return statSync('/proc/1/root/', { bigint: true });
+  } catch {
+    return statSync('/', { bigint: true });
   }
 }
 
@@ -87,7 +96,10 @@ export function isPrivileged(status: string): boolean {
 
 /** From the text of /proc/<pid>/mountinfo; of several mounts on `/` the last one is seen. */
 export function rootDevice(mountinfo: string): bigint {
-  const roots = mountinfo.split('\n').map((line) => line.split(' ')).filter((fields) => fields[4] === '/');
+  const roots = mountinfo
+    .split('\n')
+    .map((line) => line.split(' '))
+    .filter((fields) => fields[4] === '/');
   const [major, minor] = (roots.at(-1)?.[2] ?? '').split(':');
   if (major === undefined || minor === undefined) return 0n;
   return (BigInt(major) << 20n) | BigInt(minor);

@@ -77,7 +77,10 @@ export function followFiles(options: SettledFilesOptions): SettledFiles {
   const poll = setInterval(soon, pollMs).unref();
   const watcher = watch(folder, { depth: 0, followSymlinks: false, ignoreInitial: true });
   // Polling goes on where watching fails, for want of inotify watches for example.
-  watcher.on('all', soon).on('raw', soon).on('error', () => undefined);
+  watcher
+    .on('all', soon)
+    .on('raw', soon)
+    .on('error', () => undefined);
   return {
     close: async () => {
       clearTimeout(debounce);

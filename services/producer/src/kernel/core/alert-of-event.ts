@@ -1,8 +1,14 @@
 // An event of the kernel as an Alert, with the fields and values of KubeArmor's own.
 import { makeAlert, type Alert } from '@alert-throttle/alert';
-import { alertText, CAPABILITIES, DEFAULT_POSTURE, type AlertText, type CompiledRule } from '@alert-throttle/policy';
+import {
+  alertText,
+  CAPABILITIES,
+  DEFAULT_POSTURE,
+  type AlertText,
+  type CompiledRule,
+} from '@alert-throttle/policy';
 import { formatMicros, secondsOf } from '../../core/event-time.ts';
-import type { AlertEvent, Operation } from '../kernel-port.ts';
+import { RULE_POSTURE, type AlertEvent, type Operation } from '../kernel-port.ts';
 import { alertOperation, hookName, socketText } from './operations.ts';
 
 /** Whose alert it is. ContainerID is empty for the node itself. */
@@ -19,9 +25,6 @@ export type Identity = Pick<
   | 'ContainerImage'
   | 'Owner'
 >;
-
-/** Of rules, in events: the default posture. */
-export const RULE_POSTURE = 0xffff_ffff;
 
 export interface EventContext {
   readonly identity: Identity;
@@ -120,10 +123,9 @@ function fallback(event: AlertEvent): AlertText {
 }
 
 /** As KubeArmor names them: of an exec, the source is the parent, and the process what was to be run. */
-function namesOf(event: AlertEvent): Pick<
-  Alert,
-  'Source' | 'Resource' | 'ProcessName' | 'ParentProcessName'
-> {
+function namesOf(
+  event: AlertEvent,
+): Pick<Alert, 'Source' | 'Resource' | 'ProcessName' | 'ParentProcessName'> {
   const parent = event.parent === '' ? event.parentComm : event.parent;
   const process = event.process === '' ? event.comm : event.process;
   const resource = resourceOf(event);
@@ -139,7 +141,7 @@ function resourceOf({ kind, args, flags, resource }: AlertEvent): string {
 }
 
 function capabilityName(number: number): string {
-  const name = CAPABILITIES[number];
+  const name: string | undefined = CAPABILITIES[number];
   return name === undefined ? `CAP_${number}` : `CAP_${name.toUpperCase()}`;
 }
 

@@ -28,6 +28,10 @@ export interface KnownContainer {
   lastWithoutMicros: number | undefined;
   /** When what is in force for it was put in force, if it ran already by then. */
   lateAtMicros: number | undefined;
+  /** That its rules are in force was said. */
+  announced: boolean;
+  /** Why other rules could not be put in force; said once. */
+  refusedFor: string | undefined;
   /** An interval of its was announced, and its end was not. */
   throttled: boolean;
   removedAtMs: number | undefined;

@@ -44,9 +44,7 @@ export function describeContainer(place: ContainerPath, labels: Labels, node: No
       Labels: texts.join(','),
       ContainerName: entry?.name ?? '',
       ContainerImage: entry?.image ?? '',
-      Owner: owner
-        ? { Ref: owner.ref, Name: owner.name, Namespace: owner.namespace ?? namespace }
-        : null,
+      Owner: owner ? { Ref: owner.ref, Name: owner.name, Namespace: owner.namespace ?? namespace } : null,
     },
     subject: {
       namespace,

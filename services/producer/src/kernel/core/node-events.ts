@@ -1,6 +1,6 @@
 // What the kernel source says of itself in the stream: rules in force, rules that miss, a node that is armed or not, losses.
 import { makeAlert, type Alert } from '@alert-throttle/alert';
-import type { AlertEvent } from '../kernel-port.ts';
+import type { TamperingEvent } from '../kernel-port.ts';
 import { hookName } from './operations.ts';
 import { stamped, type Identity } from './alert-of-event.ts';
 import type { Misleading } from './rule-paths.ts';
@@ -136,7 +136,7 @@ export function alertsLost(origin: Origin, { alerts, first, last, counter, reaso
 }
 
 /** A process of a container tried to get hold of our maps, programs or links. */
-export function tampering(origin: Origin, event: AlertEvent): Alert {
+export function tampering(origin: Origin, event: TamperingEvent): Alert {
   return systemEvent({
     ...origin,
     operation: 'Tampering',

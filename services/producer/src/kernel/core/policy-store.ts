@@ -1,6 +1,12 @@
 // The policies in force, from the files that are there now. A file is used whole or not at all: while it cannot be used,
 // what it said last remains in force.
-import { readPolicies, renderProblem, type Policy, type PolicyProblem, type PolicySource } from '@alert-throttle/policy';
+import {
+  readPolicies,
+  renderProblem,
+  type Policy,
+  type PolicyProblem,
+  type PolicySource,
+} from '@alert-throttle/policy';
 
 export interface PolicyState {
   readonly policies: readonly Policy[];

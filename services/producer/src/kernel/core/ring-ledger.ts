@@ -92,7 +92,9 @@ export class RingLedger {
     const waiting = [...this.#late.values()]
       .filter(({ ring, number, queuedAt }) => number <= marks[ring] && (queuedAt ?? Infinity) > position)
       .map(({ ring, number }): [Ring, number] => [ring, number]);
-    const owed = RINGS.flatMap((ring) => [...this.#owed[ring]].map((number): [Ring, number] => [ring, number]));
+    const owed = RINGS.flatMap((ring) =>
+      [...this.#owed[ring]].map((number): [Ring, number] => [ring, number]),
+    );
     const state: LedgerState = { life: this.#life, ...marks, waiting: [...owed, ...waiting] };
     return JSON.stringify(state);
   }

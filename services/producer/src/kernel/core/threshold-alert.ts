@@ -1,8 +1,8 @@
 // AlertThreshold and AlertThresholdEnded of the kernel's own throttle: the same shape as those that the throttler makes.
 import { makeAlert, type Alert } from '@alert-throttle/alert';
 import { DEFAULT_POSTURE, type CompiledRule } from '@alert-throttle/policy';
-import type { ThresholdEvent } from '../kernel-port.ts';
-import { countsByOperation, microsOf, RULE_POSTURE, stamped, type Identity } from './alert-of-event.ts';
+import { RULE_POSTURE, type IntervalEvent } from '../kernel-port.ts';
+import { countsByOperation, microsOf, stamped, type Identity } from './alert-of-event.ts';
 import { alertOperation } from './operations.ts';
 
 export interface ThresholdContext {
@@ -15,11 +15,10 @@ export interface ThresholdContext {
 
 type NameCount = NonNullable<Alert['Throttle']>['DroppedByPolicy'][number];
 
-export function thresholdAlert(event: ThresholdEvent, context: ThresholdContext): Alert {
+export function thresholdAlert(event: IntervalEvent, context: ThresholdContext): Alert {
   const { limits } = event;
   const ended = event.type === 'thresholdEnded';
-  const micros = (timeNs: bigint): number =>
-    timeNs === 0n ? 0 : microsOf(timeNs, context.realtimeOffsetNs);
+  const micros = (timeNs: bigint): number => (timeNs === 0n ? 0 : microsOf(timeNs, context.realtimeOffsetNs));
   const start = micros(event.intervalStartNs);
   return makeAlert({
     ...context.identity,
@@ -56,11 +55,11 @@ export function thresholdAlert(event: ThresholdEvent, context: ThresholdContext)
 }
 
 /** As the throttler writes it: equal limits have equal versions everywhere. */
-function versionOf({ alertThrottling, maxAlertPerSec, throttleSec }: ThresholdEvent['limits']): string {
+function versionOf({ alertThrottling, maxAlertPerSec, throttleSec }: IntervalEvent['limits']): string {
   return `${alertThrottling ? 'on' : 'off'}-${maxAlertPerSec}-${throttleSec}`;
 }
 
-function triggerOf(event: ThresholdEvent, { ruleOf }: ThresholdContext) {
+function triggerOf(event: IntervalEvent, { ruleOf }: ThresholdContext) {
   if (event.triggerRule === 0) return null;
   const rule = ruleOf(event.triggerRule);
   return {
@@ -77,7 +76,7 @@ function policyName(number: number, rule: CompiledRule | undefined): string {
 }
 
 /** Several rules may be of one policy. */
-function byPolicy(event: ThresholdEvent, { ruleOf }: ThresholdContext): NameCount[] {
+function byPolicy(event: IntervalEvent, { ruleOf }: ThresholdContext): NameCount[] {
   const sums = new Map<string, number>();
   const add = (name: string, alerts: number): void => {
     if (alerts > 0) sums.set(name, (sums.get(name) ?? 0) + alerts);

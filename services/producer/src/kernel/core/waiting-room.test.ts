@@ -28,6 +28,11 @@ it('names whoever has waited too long', () => {
 
 it('holds no more than it has room for', () => {
   const waiting = room(2);
-  for (const [container, item] of [[1n, 'a'], [2n, 'b'], [3n, 'c']] as const) waiting.add(container, item, 0);
+  for (const [container, item] of [
+    [1n, 'a'],
+    [2n, 'b'],
+    [3n, 'c'],
+  ] as const)
+    waiting.add(container, item, 0);
   expect(waiting.overdue(0)).toEqual([1n]);
 });

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { cgroup2Mount } from './cgroups.ts';
-import { factsOf, isPrivileged, oldest, rootDevice } from './processes.ts';
+import { factsOf, isPrivileged, oldest, rootMount } from './processes.ts';
 
 describe('factsOf', () => {
   it('knows a process that is not in a container', () => {
@@ -44,17 +44,20 @@ describe('isPrivileged', () => {
   });
 });
 
-describe('rootDevice', () => {
-  it('is the last mount on the root, as the kernel writes it', () => {
+describe('rootMount', () => {
+  it('is the last mount on the root, its device as the kernel writes it', () => {
     const text = [
       '21 1 8:1 / / rw - ext4 /dev/root rw',
       '22 21 0:20 / /proc rw - proc proc rw',
       '40 21 0:45 / / rw,relatime - overlay overlay rw',
       '',
     ].join('\n');
-    expect(rootDevice(text)).toBe(45n);
-    expect(rootDevice('21 1 259:3 / / rw - ext4 /dev/root rw')).toBe((259n << 20n) | 3n);
-    expect(rootDevice('')).toBe(0n);
+    expect(rootMount(text)).toEqual({ device: 45n, isWhole: true });
+    expect(rootMount('21 1 259:3 /roots/web / rw - ext4 /dev/root rw')).toEqual({
+      device: (259n << 20n) | 3n,
+      isWhole: false,
+    });
+    expect(rootMount('')).toEqual({ device: 0n, isWhole: true });
   });
 });
 

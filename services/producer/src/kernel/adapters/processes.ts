@@ -14,7 +14,7 @@ export interface ProcessFacts {
   readonly privileged: boolean;
   /** Of its root file system, as the kernel writes a device number: major << 20 | minor. 0: unknown. */
   readonly rootDev: bigint;
-  /** Of its root directory in that file system. */
+  /** Of its root directory, where that is not the root of its file system; else 0. */
   readonly rootIno: bigint;
 }
 
@@ -25,6 +25,7 @@ export function factsOf(pid: number): ProcessFacts | undefined {
   try {
     const folder = `/proc/${pid}`;
     const root = statSync(`${folder}/root/`, { bigint: true });
+    const mount = rootMount(readFileSync(`${folder}/mountinfo`, 'utf8'));
     const host = hostRoot();
     return {
       pid,
@@ -33,8 +34,8 @@ export function factsOf(pid: number): ProcessFacts | undefined {
       ownRoot: root.dev !== host.dev || root.ino !== host.ino,
       ownProgram: runsOwnProgram(pid),
       privileged: isPrivileged(readFileSync(`${folder}/status`, 'utf8')),
-      rootDev: rootDevice(readFileSync(`${folder}/mountinfo`, 'utf8')),
-      rootIno: root.ino,
+      rootDev: mount.device,
+      rootIno: mount.isWhole ? 0n : root.ino,
     };
   } catch {
     return undefined;
@@ -94,13 +95,20 @@ export function isPrivileged(status: string): boolean {
   return bounding !== undefined && ((BigInt(`0x${bounding}`) >> CAP_SYS_ADMIN) & 1n) === 1n;
 }
 
+export interface RootMount {
+  readonly device: bigint;
+  /** It is the root of its file system, and not some folder of it. */
+  readonly isWhole: boolean;
+}
+
 /** From the text of /proc/<pid>/mountinfo; of several mounts on `/` the last one is seen. */
-export function rootDevice(mountinfo: string): bigint {
+export function rootMount(mountinfo: string): RootMount {
   const roots = mountinfo
     .split('\n')
     .map((line) => line.split(' '))
     .filter((fields) => fields[4] === '/');
-  const [major, minor] = (roots.at(-1)?.[2] ?? '').split(':');
-  if (major === undefined || minor === undefined) return 0n;
-  return (BigInt(major) << 20n) | BigInt(minor);
+  const [, , device = '', folder] = roots.at(-1) ?? [];
+  const [major, minor] = device.split(':');
+  if (major === undefined || minor === undefined) return { device: 0n, isWhole: true };
+  return { device: (BigInt(major) << 20n) | BigInt(minor), isWhole: folder === '/' };
 }

@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 import { CountReporter } from './packages/test-kit/src/count-reporter.ts';
 
-const folders = '{packages,services,infra,schemas,bench,e2e}';
+const folders = '{packages,services,infra,schemas,native,bench,e2e}';
 const outside = ['**/node_modules/**', '**/.stack*/**'];
 
 /** Projects that talk to the real Kafka, registry and Redis; they run after the unit tests, one after the other. */

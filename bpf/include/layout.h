@@ -134,10 +134,14 @@ struct at_container {
 	__u32 pid_ns;      /* inode numbers, for people */
 	__u32 mnt_ns;
 	__u64 root_dev;    /* s_dev of the root filesystem, kernel encoding; 0: unknown */
-	__u64 reserved[2];
+	__u64 root_ino;    /* inode of the root directory in that filesystem; 0: the filesystem's own root */
+	__u64 reserved;
 };
 #define AT_CONTAINER_PRIVILEGED 0x1 /* may mount and pivot_root */
 #define AT_CONTAINER_GATED 0x2      /* frozen until its rules are in */
+/* Set by whoever registers a container before its first exec, cleared in the kernel by that exec: until then its tasks
+ * are the runtime, which mounts, pivots and opens what no rule is about. */
+#define AT_CONTAINER_STARTING 0x4
 
 /*
  * The limits of one profile: one aligned word, read and written in one access.
@@ -157,7 +161,7 @@ struct at_settings {
 	__u32 layout_version;
 	__u32 active;             /* generation of the set of programs that decides and emits */
 	__u32 fail_closed;        /* FAIL_MODE=closed */
-	__u32 pad;
+	__u32 init_mnt_ns;        /* inode number of the host's mount namespace, /proc/1/ns/mnt */
 };
 
 /* What the records of the rings are. */
@@ -168,7 +172,10 @@ enum at_event_type {
 	AT_EVENT_CGROUP_CREATED, /* text 0: path of the cgroup from the root of the hierarchy; arg[0]: id of its parent (low, high) */
 	AT_EVENT_CGROUP_REMOVED,
 	AT_EVENT_TAMPERING,      /* a process of a container tried to open our maps, programs or links */
+	AT_EVENT_LOST,           /* events that a ring did not take; each is announced once (struct at_lost_event) */
 };
+
+enum at_ring { AT_RING_ENFORCEMENT, AT_RING_AUDIT, AT_RINGS };
 
 enum at_operation {
 	AT_OP_NONE,
@@ -243,6 +250,8 @@ struct at_threshold_event {
 	__u32 rules[AT_RULES_COUNTED];
 	__u64 dropped_by_other_rules;
 	__u64 containers;           /* in the overflow window */
+	__u64 crossings;            /* 1, or of how many intervals this is the sum: more ended unreported than are kept apart */
+	__u64 lost;                 /* alerts that passed since the container's report before, and that the ring did not take */
 	__u32 flags;
 	__u32 profile;
 	__u32 ended_by;             /* enum at_ended_by */
@@ -250,6 +259,14 @@ struct at_threshold_event {
 	__u32 trigger_operation;
 	__u32 trigger_host_pid;
 	char trigger_comm[AT_COMM_MAX];
+};
+
+/* AT_EVENT_LOST, in the ring that lost them. head.time_ns: when it was announced; head.container 0: of no one container. */
+struct at_lost_event {
+	struct at_event_head head;
+	__u64 count;
+	__u64 first_ns;
+	__u64 last_ns;
 };
 
 enum at_ended_by { AT_ENDED_BY_NONE, AT_ENDED_BY_EXPIRED, AT_ENDED_BY_LIMITS, AT_ENDED_BY_POLICY, AT_ENDED_BY_CONTAINER };

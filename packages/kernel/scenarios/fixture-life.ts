@@ -70,7 +70,12 @@ export default async (guest: Guest): Promise<void> => {
   const sizes = { containers: 8, members: 8, auditRingBytes: 1 << 20, enforcementRingBytes: 1 << 20 };
   const first = openKernel({ object: FIXTURE, sizes });
   const cgroupId = register(first);
-  guest.report('loaded', { adopted: first.adopted, notes: first.notes, programs: first.programs(), cgroupId });
+  guest.report('loaded', {
+    adopted: first.adopted,
+    notes: first.notes,
+    programs: first.programs(),
+    cgroupId,
+  });
   guest.report('before activation', tryToOpen(10));
   first.activate();
   guest.report('activated', tryToOpen(1000));

@@ -63,10 +63,12 @@ export class Containers {
 
   /**
    * `descendants` lists the cgroups below, after the container's own is a member: from then on the programs hand the
-   * membership to children that are made, and it is asked until it names none that is new. Throws NO_ROOM.
+   * membership to children that are made, and it is asked until it names none that is new. Throws NO_ROOM; a container
+   * that was not registered before is not registered then, one that was is replaced but for cgroups that found no room.
    */
   register(container: RegisteredContainer, descendants: () => readonly bigint[]): void {
-    const slot = this.#slots.get(container.cgroupId)?.slot ?? this.#free.shift();
+    const known = this.#slots.get(container.cgroupId);
+    const slot = known?.slot ?? this.#free.shift();
     if (slot === undefined) throw noRoom('containers', this.#capacity);
     this.#maps.storeWords(
       'containers',
@@ -75,15 +77,11 @@ export class Containers {
       wordsOf(encodeContainer(container).subarray(0, WRITTEN_BYTES)),
     );
     this.#slots.set(container.cgroupId, { slot, container });
-    const member = layout.member.encode({ container: container.cgroupId, slot });
-    const members = new Set<bigint>();
-    let fresh: readonly bigint[] = [container.cgroupId];
-    for (let lists = 0; fresh.length > 0 && lists < MAX_LISTS; lists++) {
-      for (const id of fresh) {
-        this.#addMember(id, member);
-        members.add(id);
-      }
-      fresh = descendants().filter((id) => !members.has(id));
+    try {
+      this.#addMembers(container.cgroupId, slot, descendants);
+    } catch (error) {
+      if (!known) this.remove(container.cgroupId);
+      throw error;
     }
   }
 
@@ -119,6 +117,19 @@ export class Containers {
   settle(): void {
     this.#free.push(...this.#limbo);
     this.#limbo = [];
+  }
+
+  #addMembers(cgroupId: bigint, slot: number, descendants: () => readonly bigint[]): void {
+    const member = layout.member.encode({ container: cgroupId, slot });
+    const members = new Set<bigint>();
+    let fresh: readonly bigint[] = [cgroupId];
+    for (let lists = 0; fresh.length > 0 && lists < MAX_LISTS; lists++) {
+      for (const id of fresh) {
+        this.#addMember(id, member);
+        members.add(id);
+      }
+      fresh = descendants().filter((id) => !members.has(id));
+    }
   }
 
   #addMember(id: bigint, member: Buffer): void {

@@ -277,7 +277,6 @@ export const throttle = struct({
 });
 
 export const THROTTLE_REMOVED = 0x1;
-export const THROTTLE_OVERFLOW = 0x4;
 
 /** Value of the map ring_accounts. */
 const loss = struct({ count: u64, first_ns: u64, last_ns: u64 });

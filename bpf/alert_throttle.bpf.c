@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * All programs and maps of the node's enforcement, one object: the kernel's BTF is parsed once, and programs share maps
+ * and subprograms. User space sets the sizes of the maps, pins them, and fills them (include/layout.h says with what).
+ *
+ *   task ─▶ cgroup ─▶ members ─▶ containers ─▶ rulesets          container.bpf.h
+ *   file ─▶ walk to the root ─▶ hashes of path and ancestors      path.bpf.h
+ *        ─▶ rules, confirmed against names ─▶ verdict             rules.bpf.h
+ *        ─▶ throttle ─▶ event ─▶ ring                             event.bpf.h, window.bpf.h, ring.bpf.h
+ */
+#include "kernel.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_core_read.h>
+
+#include "hooks/process.bpf.h"
+#include "hooks/file.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

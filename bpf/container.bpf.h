@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Whose access it is: the current task's cgroup, the container that this cgroup belongs to, and its rule set. Nothing
+ * that a process can do to itself changes its cgroup.
+ */
+#ifndef AT_CONTAINER_BPF_H
+#define AT_CONTAINER_BPF_H
+
+#include "path.bpf.h"
+
+/* Generation of this set of programs; it decides while `settings.active` is the same. Set before loading. */
+const volatile __u32 at_generation = 1;
+
+/* One access and the verdict on it; lies in the frame of the hook. */
+struct at_access {
+	struct at_place file;
+	struct at_place source; /* the executable that fromSource is compared with; its hash is 0 where there is none */
+	struct at_walk walk;
+	__u32 slot;          /* of the container */
+	__u32 rule;          /* verdict: number of the rule, AT_RULE_POSTURE, or 0 */
+	__u32 said;          /* rule of the alert that this system call has raised already */
+	__u32 hit_rule;      /* the rule whose names are being confirmed, and its source's names */
+	__u32 hit_source;
+	union {
+		__u32 arg[2];
+		__u16 short_arg[4]; /* of network accesses: struct at_event has a word for each */
+	};
+	__u16 operation;
+	__u8 kind;
+	__u8 action;         /* verdict: enum at_action, or AT_ACTION_NONE */
+	__u8 write;
+	__u8 owner;
+	__u8 flags;          /* AT_EVENT_* */
+	__u8 mode;           /* AT_MODE_* */
+	__u8 stage;          /* enum at_stage */
+	__u8 attempt;        /* walks that renames have spoilt */
+	__u8 candidate;      /* the next of this pass */
+	__u8 hit_action;
+	__u8 hit_source_count;
+	__u8 first_action;   /* verdict on the first of two names */
+	__u8 first_state;
+	__u8 raise;          /* an alert is to be raised */
+	__u32 first_rule;
+};
+
+#define AT_MODE_NO_AUDIT 0x1     /* no alerts for what is let through: another hook of this system call raised them */
+#define AT_MODE_NO_POSTURE 0x2
+#define AT_MODE_ONLY_BLOCK 0x4   /* only Block rules are asked for */
+#define AT_MODE_EXEC 0x8         /* a link of an execve, which raises one alert per rule */
+#define AT_MODE_ON_ROOT 0x10     /* lies on the container's root filesystem */
+#define AT_MODE_SAME_ROOT 0x20   /* seen through a mount whose root is the container's root directory */
+#define AT_MODE_SECOND_NAME 0x40 /* judged by its path inside that filesystem */
+#define AT_MODE_WITH_SOURCE 0x80 /* the rules with that source are asked */
+
+#define AT_ACTION_NONE AT_ACTIONS
+
+static __always_inline struct at_container *at_container_at(__u32 slot)
+{
+	return bpf_map_lookup_elem(&containers, &slot);
+}
+
+static __always_inline struct at_ruleset *at_ruleset_at(__u32 number)
+{
+	return bpf_map_lookup_elem(&rulesets, &number);
+}
+
+static __always_inline bool at_is_active(void)
+{
+	const struct at_settings *settings = at_settings();
+
+	return settings && settings->active == at_generation;
+}
+
+/*
+ * A runtime joins the container's cgroup before it enters the container's mounts. Until then it is part of the host: in
+ * the host's mount namespace always, in another one as long as the container has not had its first exec.
+ */
+static __always_inline bool at_is_inside(const struct at_container *container, const struct task_struct *task)
+{
+	const struct at_settings *settings = at_settings();
+
+	if (container->flags & AT_CONTAINER_STARTING)
+		return false;
+	return settings && task->nsproxy->mnt_ns->ns.inum != settings->init_mnt_ns;
+}
+
+/* The container of the current task; null for tasks of the host. */
+static __always_inline struct at_container *at_current_container(__u32 *slot)
+{
+	const __u64 cgroup = bpf_get_current_cgroup_id();
+	const struct at_member *member = bpf_map_lookup_elem(&members, &cgroup);
+	struct at_container *container;
+
+	if (!member)
+		return 0;
+	*slot = member->slot;
+	container = at_container_at(member->slot);
+	return container && container->container == member->container ? container : 0;
+}
+
+/*
+ * Begins an access of `kind` by the current task: the rule set, or null where nothing is to be decided. `needs`: at
+ * least one of these features must be there, or with `hints` the set must protect ancestors.
+ */
+static __always_inline const struct at_ruleset *at_begin(struct at_access *a, enum at_kind kind, __u32 needs, bool hints)
+{
+	const struct at_container *container;
+	const struct at_ruleset *set;
+	__u64 number;
+	__u32 slot;
+
+	container = at_current_container(&slot);
+	if (!container)
+		return 0;
+	number = *(volatile __u64 *)&container->ruleset;
+	if (number == ~0ULL || !at_is_active())
+		return 0;
+	set = at_ruleset_at(number);
+	if (!set || (!(set->features[kind] & needs) && !(hints && set->hints)))
+		return 0;
+	if (!at_is_inside(container, bpf_get_current_task_btf()))
+		return 0;
+	__builtin_memset(a, 0, sizeof(*a));
+	a->slot = slot;
+	a->walk.ruleset = number;
+	a->walk.root_ino = container->root_ino;
+	a->kind = kind;
+	a->action = AT_ACTION_NONE;
+	return set;
+}
+
+/* The task whose executable the rules of this kind mean by source. An orphan's parent is whoever adopted it. */
+static __always_inline struct file *at_source_file(enum at_kind kind)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	return kind == AT_KIND_PROCESS ? task->real_parent->mm->exe_file : task->mm->exe_file;
+}
+
+/* Where the source lies; its hash is found when the first path is judged. */
+static __always_inline void at_set_source(struct at_access *a, const struct at_ruleset *set)
+{
+	struct file *exe;
+
+	if (!(set->features[a->kind] & AT_HAS_SOURCE))
+		return;
+	exe = at_source_file(a->kind);
+	a->source.mnt = (__u64)exe->f_path.mnt;
+	a->source.dentry = (__u64)exe->f_path.dentry;
+}
+
+/* The file that is judged. The container's root filesystem names it a second time. */
+static __always_inline void at_set_file(struct at_access *a, struct vfsmount *mnt, struct dentry *dentry)
+{
+	const struct at_container *container = at_container_at(a->slot);
+	struct super_block *sb = mnt->mnt_sb;
+	struct dentry *root = mnt->mnt_root;
+
+	a->file.within = 0;
+	a->file.mnt = (__u64)mnt;
+	a->file.dentry = (__u64)dentry;
+	a->mode &= ~(AT_MODE_ON_ROOT | AT_MODE_SAME_ROOT | AT_MODE_SECOND_NAME);
+	if (!container || !container->root_dev || sb->s_dev != container->root_dev)
+		return;
+	a->mode |= AT_MODE_ON_ROOT;
+	if (container->root_ino ? root->d_inode->i_ino == container->root_ino : root == sb->s_root)
+		a->mode |= AT_MODE_SAME_ROOT;
+}
+
+static __always_inline bool at_is_owner(const struct inode *inode)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	return task->cred->fsuid.val == inode->i_uid.val;
+}
+
+#endif

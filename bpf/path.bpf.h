@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Names of files, found by our own walk from a dentry up to the root of its mount namespace. Nothing of it depends on
+ * who asks: not on the caller's root, not on its working directory, not on the name by which it got there.
+ *
+ * A walk has passes. The first counts components and takes a fingerprint of all that it passed: each dentry, its
+ * sequence number, each mount. The second hashes the names. Each dentry's sequence number is odd while it is renamed
+ * and grows with each rename; the second pass reads it again after the name. Equal fingerprints therefore mean that
+ * between the passes there was a moment when every name and every parent were as seen. Otherwise the walk is repeated.
+ * (The kernel's own walk watches the global rename_lock for that. A dentry's own number needs no kernel symbol, and
+ * only renames of this very path can make us repeat, not those of the whole machine.)
+ *
+ * The programs hold the RCU read lock: dentries, their names and mounts stay readable. Positions are plain addresses
+ * because a mount is found from the vfsmount inside it, which the verifier allows no typed pointer.
+ */
+#ifndef AT_PATH_BPF_H
+#define AT_PATH_BPF_H
+
+#include "maps.bpf.h"
+#include "window.bpf.h"
+#include <bpf/bpf_core_read.h>
+#include "hash.h"
+
+#define AT_STEPS_MAX (AT_DEPTH_MAX + 32) /* components and mounts of one walk */
+#define AT_PARTIALS 4                    /* ancestors of which one pass remembers the hash */
+#define AT_DEPTH_WORDS 3                 /* of a bitmap of depths */
+#define AT_WORDS 4                       /* words of a name that are read at a time */
+
+enum at_walk_state {
+	AT_WALK_GOING,
+	AT_WALK_DONE,
+	AT_WALK_UNREACHABLE, /* no end at the root of a namespace, or too deep or too long */
+	AT_WALK_INTERNAL,    /* a mount that the kernel made for itself */
+	AT_WALK_OUTSIDE,     /* not below the container's root in its filesystem */
+	AT_WALK_RACED,       /* renamed meanwhile */
+};
+
+/* A file's place, and what is known of its path. */
+struct at_place {
+	__u64 mnt;     /* struct vfsmount */
+	__u64 dentry;
+	__u64 print;   /* fingerprint of the counting pass */
+	__u64 hash;    /* of the whole path */
+	__u16 count;   /* components */
+	__u16 length;  /* bytes: a slash and a name for each component */
+	__u16 inside;  /* components below the root of the mount it is seen through */
+	__u8 state;    /* enum at_walk_state */
+	__u8 within;   /* the path inside the filesystem is meant, whatever it is mounted on */
+};
+
+/* A pass on its way. */
+struct at_walk {
+	__u64 mnt, root, dentry; /* where it is, and the root of that mount */
+	__u64 print;
+	__u64 root_ino;          /* inside the filesystem: the container's root, or 0 for the filesystem's own */
+	__u64 sum;               /* of the components passed, as if the last one passed were the first */
+	__u64 factor;
+	__u64 last;              /* hash of the last component */
+	__u64 partial[AT_PARTIALS]; /* the same below an ancestor */
+	__u32 ruleset;
+	__u32 names;             /* to confirm: index of the component at depth `low` */
+	__u8 depths[AT_PARTIALS];
+	__u16 depth;             /* of the component at hand */
+	__u16 length;
+	__u8 partials;
+	__u8 state;
+	__u8 low, high;
+	__u8 differs;
+	__u8 select;             /* which of a rule set's bitmaps, + 1; 0: none */
+	__u8 limit;              /* only ancestors above this depth */
+	__u8 crossed;
+};
+
+/* What a step sees of a dentry. The first three fields lie in struct dentry as they do here: d_parent, d_name. */
+struct at_component {
+	__u64 parent;
+	__u32 hash;
+	__u32 length;
+	__u64 name;
+	__u32 sequence;
+	__u32 pad;
+};
+
+struct at_words { __u64 word[AT_WORDS]; };
+
+static __always_inline __u64 at_mix(__u64 print, __u64 value)
+{
+	return (print ^ value ^ (print >> 29)) * AT_HASH_MULTIPLIER;
+}
+
+static __always_inline __u64 at_mount_of(__u64 vfsmount)
+{
+	return vfsmount - bpf_core_field_offset(struct mount, mnt);
+}
+
+static __always_inline __u32 at_sequence(__u64 dentry)
+{
+	__u32 sequence = 1;
+
+	bpf_core_read(&sequence, sizeof(sequence), &((struct dentry *)dentry)->d_seq.seqcount.sequence);
+	return sequence;
+}
+
+static __always_inline void at_enter_mount(struct at_walk *w, __u64 vfsmount)
+{
+	w->mnt = vfsmount;
+	w->root = 0;
+	bpf_core_read(&w->root, sizeof(w->root), &((struct vfsmount *)vfsmount)->mnt_root);
+	w->print = at_mix(w->print, vfsmount);
+}
+
+/* The root of mount `w->mnt` is reached: goes on in the mount below it, or ends. */
+static __always_inline void at_cross(struct at_walk *w)
+{
+	struct mount *mount = (struct mount *)at_mount_of(w->mnt);
+	struct mount *parent = 0;
+	struct mnt_namespace *ns = 0;
+	__u32 inum = 0;
+
+	bpf_core_read(&parent, sizeof(parent), &mount->mnt_parent);
+	if (parent != mount) {
+		bpf_core_read(&w->dentry, sizeof(w->dentry), &mount->mnt_mountpoint);
+		at_enter_mount(w, (__u64)parent + bpf_core_field_offset(struct mount, mnt));
+		return;
+	}
+	bpf_core_read(&ns, sizeof(ns), &mount->mnt_ns);
+	if ((__u64)ns == MNT_NS_INTERNAL) {
+		w->state = AT_WALK_INTERNAL;
+		return;
+	}
+	/* Detached mounts have no namespace, clones by open_tree an anonymous one, which has no number. */
+	if (ns)
+		bpf_core_read(&inum, sizeof(inum), &ns->ns.inum);
+	w->state = inum ? AT_WALK_DONE : AT_WALK_UNREACHABLE;
+}
+
+/* Inside a filesystem: is this the root that the path counts from? */
+static __always_inline bool at_filesystem_root(struct at_walk *w, __u64 parent)
+{
+	struct dentry *dentry = (struct dentry *)w->dentry;
+	struct super_block *sb = 0;
+	struct inode *inode = 0;
+	__u64 root = 0, ino = 0;
+
+	if (w->root_ino) {
+		bpf_core_read(&inode, sizeof(inode), &dentry->d_inode);
+		if (inode)
+			bpf_core_read(&ino, sizeof(ino), &inode->i_ino);
+		if (ino == w->root_ino) {
+			w->state = AT_WALK_DONE;
+			return true;
+		}
+		if (parent != w->dentry)
+			return false;
+	} else if (parent != w->dentry) {
+		return false;
+	}
+	bpf_core_read(&sb, sizeof(sb), &dentry->d_sb);
+	if (sb)
+		bpf_core_read(&root, sizeof(root), &sb->s_root);
+	if (root != w->dentry)
+		w->state = AT_WALK_UNREACHABLE;
+	else
+		w->state = w->root_ino ? AT_WALK_OUTSIDE : AT_WALK_DONE;
+	return true;
+}
+
+static __always_inline bool at_read_component(struct at_component *c, __u64 address)
+{
+	const struct dentry *dentry = (const struct dentry *)address;
+
+	c->sequence = at_sequence(address);
+	if (bpf_core_field_offset(struct dentry, d_name) == bpf_core_field_offset(struct dentry, d_parent) + 8)
+		return !bpf_probe_read_kernel(c, 24, (void *)dentry + bpf_core_field_offset(struct dentry, d_parent));
+	return !bpf_core_read(&c->parent, sizeof(c->parent), &dentry->d_parent) &&
+	       !bpf_core_read(&c->hash, 16, &dentry->d_name);
+}
+
+/* One step: true where `c` is a component. Otherwise a mount was crossed, or the walk is over (`w->state`). */
+static __always_inline bool at_step(struct at_walk *w, struct at_component *c)
+{
+	if (w->mnt && w->dentry == w->root) {
+		at_cross(w);
+		return false;
+	}
+	if (!at_read_component(c, w->dentry)) {
+		w->state = AT_WALK_UNREACHABLE;
+		return false;
+	}
+	if (!w->mnt && at_filesystem_root(w, c->parent))
+		return false;
+	if (c->sequence & 1) {
+		w->state = AT_WALK_RACED;
+		return false;
+	}
+	if (c->parent == w->dentry || c->length > AT_NAME_MAX) {
+		w->state = AT_WALK_UNREACHABLE;
+		return false;
+	}
+	w->print = at_mix(w->print, w->dentry ^ ((__u64)c->sequence << 40));
+	return true;
+}
+
+static __always_inline void at_begin_walk(struct at_walk *w, const struct at_place *place)
+{
+	w->state = AT_WALK_GOING;
+	w->crossed = 0;
+	w->print = 0;
+	w->dentry = place->dentry;
+	w->depth = place->count;
+	if (place->within)
+		w->mnt = 0;
+	else
+		at_enter_mount(w, place->mnt);
+}
+
+struct at_walk_context { struct at_walk *walk; };
+
+static long at_count_step(__u32 index, struct at_walk_context *context)
+{
+	struct at_walk *w = context->walk;
+	struct at_component c;
+
+	if (!at_step(w, &c)) {
+		if (!w->crossed)
+			w->low = w->depth;
+		w->crossed = 1;
+		return w->state != AT_WALK_GOING;
+	}
+	if (w->depth == AT_DEPTH_MAX || w->length + 1 + c.length > AT_PATH_MAX) {
+		w->state = AT_WALK_UNREACHABLE;
+		return 1;
+	}
+	w->depth++;
+	w->length += 1 + c.length;
+	w->dentry = c.parent;
+	return 0;
+}
+
+/* First pass: fills all of `place` but the hash. */
+__noinline int at_walk_count(struct at_place *place, struct at_walk *w)
+{
+	struct at_walk_context context = { w };
+
+	if (!place || !w)
+		return 0;
+	place->count = 0;
+	w->length = 0;
+	at_begin_walk(w, place);
+	bpf_loop(AT_STEPS_MAX, at_count_step, &context, 0);
+	if (w->state == AT_WALK_GOING)
+		w->state = AT_WALK_UNREACHABLE;
+	place->count = w->depth;
+	place->inside = w->low;
+	place->length = w->length;
+	place->print = w->print;
+	place->state = w->state;
+	return 0;
+}
+
+/* Reads up to 32 bytes of a name, padded with zeros. */
+static __always_inline void at_read_words(struct at_words *words, __u64 name, __u32 length, __u32 from)
+{
+	__u32 size = length - from;
+
+	__builtin_memset(words, 0, sizeof(*words));
+	barrier_var(size); /* the comparison has to be with the very register that is passed on */
+	if (size > sizeof(*words))
+		size = sizeof(*words);
+	bpf_probe_read_kernel(words, size, (void *)(name + from));
+}
+
+/* The keyed hash of a component in the kernel's memory. Global, so that the verifier looks at it once. */
+__noinline __u64 at_hash_component(__u64 name, __u32 length)
+{
+	const struct at_settings *settings = at_settings();
+	struct at_words words;
+	__u64 hash;
+
+	if (!settings)
+		return 0;
+	hash = at_hash_begin(settings->hash_secret, length);
+	for (__u32 from = 0; from < AT_NAME_MAX; from += sizeof(words)) {
+		if (from >= length)
+			break;
+		at_read_words(&words, name, length, from);
+		for (int i = 0; i < AT_WORDS; i++)
+			if (from + i * 8 < length)
+				hash = at_hash_word(hash, words.word[i]);
+	}
+	return at_hash_end(hash);
+}
+
+/* The hash of the ancestor at `depth`, from the sum of what lies below it. */
+static __always_inline __u64 at_ancestor_hash(const struct at_place *place, const struct at_walk *w, __u32 depth,
+					      __u64 below)
+{
+	return place->hash - below * at_hash_power(w->factor, depth + 1);
+}
+
+/* Does the rule set have a directory at this depth? `select` - 1 counts through dir_depths[kind][source]. */
+static __always_inline bool at_has_directory(const struct at_walk *w, __u32 depth)
+{
+	__u32 select = w->select, ruleset = w->ruleset, word;
+	const struct at_ruleset *set;
+
+	if (!select || depth >= w->limit || w->partials >= AT_PARTIALS)
+		return false;
+	set = bpf_map_lookup_elem(&rulesets, &ruleset);
+	if (!set)
+		return false;
+	word = (select - 1) * AT_DEPTH_WORDS + (depth >> 6);
+	if (word >= sizeof(set->dir_depths) / sizeof(__u64))
+		return false;
+	return ((const __u64 *)set->dir_depths)[word] >> (depth & 63) & 1;
+}
+
+static __always_inline void at_note_partial(struct at_walk *w, __u32 depth)
+{
+	__u32 at = w->partials;
+
+	if (!at_has_directory(w, depth) || at >= AT_PARTIALS)
+		return;
+	w->partial[at] = w->sum;
+	w->depths[at] = depth;
+	w->partials = at + 1;
+}
+
+static long at_hash_loop(__u32 index, struct at_walk_context *context)
+{
+	struct at_walk *w = context->walk;
+	struct at_component c;
+	__u64 hash;
+
+	if (!at_step(w, &c))
+		return w->state != AT_WALK_GOING;
+	if (!w->depth) {
+		w->state = AT_WALK_RACED;
+		return 1;
+	}
+	hash = at_hash_component(c.name, c.length);
+	if (at_sequence(w->dentry) != c.sequence) {
+		w->state = AT_WALK_RACED;
+		return 1;
+	}
+	if (!w->last)
+		w->last = hash;
+	at_note_partial(w, w->depth);
+	w->sum = w->sum * w->factor + hash;
+	w->depth--;
+	w->dentry = c.parent;
+	return 0;
+}
+
+/*
+ * Second pass: the hash of the path, of its last component, and the sums below those ancestors that the rule set has
+ * directories at: the deepest AT_PARTIALS of them above `w->limit`. Ends in AT_WALK_DONE or AT_WALK_RACED.
+ */
+__noinline int at_walk_hash(struct at_place *place, struct at_walk *w)
+{
+	struct at_walk_context context = { w };
+	const struct at_settings *settings = at_settings();
+
+	if (!place || !w || !settings)
+		return 0;
+	at_begin_walk(w, place);
+	w->factor = at_hash_step(settings->hash_secret);
+	w->sum = 0;
+	w->last = 0;
+	w->partials = 0;
+	bpf_loop(AT_STEPS_MAX, at_hash_loop, &context, 0);
+	if (w->state != AT_WALK_DONE || w->depth || w->print != place->print) {
+		w->state = AT_WALK_RACED;
+		return 0;
+	}
+	at_note_partial(w, 0);
+	place->hash = w->sum * w->factor;
+	return 0;
+}
+
+/* Is a component that of map `names` at `index`? */
+__noinline int at_same_name(__u64 text, __u32 length, __u32 index)
+{
+	const struct at_name *name = bpf_map_lookup_elem(&names, &index);
+	struct at_words words;
+
+	if (!name || name->length != length)
+		return 0;
+	for (__u32 from = 0; from < AT_NAME_MAX; from += sizeof(words)) {
+		if (from >= length)
+			break;
+		at_read_words(&words, text, length, from);
+		for (int i = 0; i < AT_WORDS; i++)
+			if (words.word[i] != *(__u64 *)(name->text + from + i * 8))
+				return 0;
+	}
+	return 1;
+}
+
+static long at_confirm_loop(__u32 index, struct at_walk_context *context)
+{
+	struct at_walk *w = context->walk;
+	struct at_component c;
+
+	if (!at_step(w, &c))
+		return w->state != AT_WALK_GOING;
+	if (w->depth >= w->low && w->depth <= w->high) {
+		if (!at_same_name(c.name, c.length, w->names + w->depth - w->low))
+			w->differs = 1;
+		if (at_sequence(w->dentry) != c.sequence) {
+			w->state = AT_WALK_RACED;
+			return 1;
+		}
+	}
+	if (!w->depth) {
+		w->state = AT_WALK_RACED;
+		return 1;
+	}
+	w->depth--;
+	w->dentry = c.parent;
+	return 0;
+}
+
+/* Compares the components from `w->low` to `w->high` with those in map `names` from `w->names` on: 1 where they agree. */
+__noinline int at_walk_confirm(struct at_place *place, struct at_walk *w)
+{
+	struct at_walk_context context = { w };
+
+	if (!place || !w)
+		return 0;
+	at_begin_walk(w, place);
+	w->differs = 0;
+	bpf_loop(AT_STEPS_MAX, at_confirm_loop, &context, 0);
+	if (w->state != AT_WALK_DONE || w->depth || w->print != place->print) {
+		w->state = AT_WALK_RACED;
+		return 0;
+	}
+	return !w->differs;
+}
+
+#endif

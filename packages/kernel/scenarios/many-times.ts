@@ -1,0 +1,66 @@
+// Runs in the guest: loading, adopting, reading and taking down, over and over. Descriptors, BPF objects and memory must
+// not grow. Run also with the sanitized addon.
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import { openKernel } from '@alert-throttle/kernel';
+
+interface Guest {
+  readonly args: unknown;
+  report(name: string, data?: Readonly<Record<string, unknown>>): void;
+}
+
+const OBJECT = '/w/native/build/fixture.bpf.o';
+
+/** Of the whole kernel: nobody else uses BPF in this guest. */
+function bpfObjects(kind: 'prog' | 'map' | 'link'): number {
+  return (JSON.parse(execFileSync('bpftool', ['-j', kind, 'list'], { encoding: 'utf8' })) as unknown[])
+    .length;
+}
+
+async function state() {
+  // What is closed goes when the kernel's and V8's deferred work is done.
+  for (let i = 0; i < 5; i++) {
+    (globalThis as { readonly gc?: () => void }).gc?.();
+    await setTimeout(100);
+  }
+  const status = readFileSync('/proc/self/status', 'utf8');
+  return {
+    descriptors: readdirSync('/proc/self/fd').length,
+    threads: Number(/^Threads:\s*(\d+)/m.exec(status)?.[1]),
+    residentKb: Number(/^VmRSS:\s*(\d+)/m.exec(status)?.[1]),
+    programs: bpfObjects('prog'),
+    maps: bpfObjects('map'),
+    links: bpfObjects('link'),
+  };
+}
+
+export default async (guest: Guest): Promise<void> => {
+  const { rounds } = guest.args as { readonly rounds: number };
+  const options = {
+    object: OBJECT,
+    ...(process.env['ADDON'] === undefined ? {} : { addon: process.env['ADDON'] }),
+  };
+  const round = async (i: number): Promise<void> => {
+    const first = openKernel(options);
+    first.activate();
+    first.start((_, release) => release());
+    first.sweep();
+    first.close();
+    const adopted = openKernel(options);
+    if (!adopted.adopted) throw new Error('not adopted');
+    adopted.poll();
+    if (i % 2 === 0) await setTimeout(1);
+    adopted.detach();
+  };
+  for (let i = 0; i < 3; i++) await round(i);
+  guest.report('before', await state());
+  for (let i = 0; i < rounds; i++) {
+    console.log('round', i, performance.now());
+    await round(i);
+  }
+  guest.report('after', await state());
+  // Left open: the environment's end must stop the thread and free everything.
+  const left = openKernel(options);
+  left.start(() => undefined);
+};

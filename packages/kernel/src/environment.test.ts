@@ -1,0 +1,59 @@
+import { describe, expect, test } from 'vitest';
+import { checkEnvironment, readEnvironment, type EnvironmentFacts } from './environment.ts';
+import type { KernelCode } from './errors.ts';
+
+const places = { pinDir: '/sys/fs/bpf/alert-throttle', cgroupRoot: '/sys/fs/cgroup' };
+const BPF_AND_PERFMON = (1n << 38n) | (1n << 39n);
+const good: EnvironmentFacts = {
+  btf: true,
+  lsm: 'lockdown,capability,landlock,yama,apparmor,bpf\n',
+  lockdown: 'none [integrity] confidentiality\n',
+  cgroupFs: 0x63677270,
+  pinFs: 0xcafe4a11,
+  capabilities: BPF_AND_PERFMON,
+};
+
+function refusal(facts: Partial<EnvironmentFacts>): unknown {
+  try {
+    checkEnvironment({ ...good, ...facts }, places);
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+describe('the environment', () => {
+  test('CAP_BPF and CAP_PERFMON on a node with everything suffice, and so does CAP_SYS_ADMIN', () => {
+    expect(refusal({})).toBeUndefined();
+    expect(refusal({ capabilities: 1n << 21n })).toBeUndefined();
+    expect(refusal({ lockdown: undefined })).toBeUndefined();
+  });
+
+  test.each<[KernelCode, string, Partial<EnvironmentFacts>]>([
+    ['NO_PERMISSION', 'CAP_PERFMON', { capabilities: 1n << 39n }],
+    ['NO_PERMISSION', 'CAP_BPF', { capabilities: 1n << 38n }],
+    ['NO_PERMISSION', 'CAP_PERFMON and CAP_BPF', { capabilities: 0n }],
+    ['NO_BTF', '/sys/kernel/btf/vmlinux', { btf: false }],
+    ['LOCKDOWN', 'confidentiality', { lockdown: 'none integrity [confidentiality]\n' }],
+    ['NO_BPF_LSM', 'without bpf', { lsm: 'lockdown,capability,yama,apparmor' }],
+    ['NO_BPF_LSM', '/sys/kernel/security/lsm', { lsm: undefined }],
+    ['NO_CGROUP2', '/sys/fs/cgroup', { cgroupFs: 0x01021994 }],
+    ['NO_BPFFS', '/sys/fs/bpf/alert-throttle', { pinFs: 0x62656572 }],
+    ['NO_BPFFS', '/sys/fs/bpf/alert-throttle', { pinFs: undefined }],
+  ])('%s names %s', (code, named, facts) => {
+    expect(refusal(facts)).toMatchObject({ code, message: expect.stringContaining(named) as string });
+  });
+
+  test('the hint for a missing bpf says what to boot with', () => {
+    expect(refusal({ lsm: 'lockdown,capability,yama\n' })).toMatchObject({
+      hint: 'Boot with lsm=lockdown,yama,bpf.',
+    });
+  });
+
+  test('facts of this machine are read, whatever they are', () => {
+    const facts = readEnvironment({ pinDir: '/tmp/not-there/nor-this', cgroupRoot: '/proc' });
+    expect(facts.cgroupFs).toBe(0x9fa0);
+    expect(facts.pinFs).toBeTypeOf('number');
+    expect(facts.capabilities).toBeGreaterThanOrEqual(0n);
+  });
+});

@@ -24,8 +24,21 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: [`${folders}/**/*.test.ts`],
-          exclude: [...outside, '**/*.int.test.ts', '**/*.fault.test.ts'],
+          exclude: [...outside, '**/*.int.test.ts', '**/*.fault.test.ts', '**/*.kernel.test.ts'],
           sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          name: 'kernel',
+          include: [`${folders}/**/*.kernel.test.ts`],
+          exclude: outside,
+          globalSetup: ['packages/guest/src/testing/global-setup.ts'],
+          // Kernels run in software emulation; a guest that hangs is ended by the harness, which says more.
+          testTimeout: 900_000,
+          hookTimeout: 900_000,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -36,7 +49,7 @@ export default defineConfig({
           exclude: outside,
           // Tests wait more than they work, but each file may have services of its own, and so does the stack.
           maxWorkers: 2,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -47,7 +60,7 @@ export default defineConfig({
           exclude: outside,
           // A file that disturbs a server has one of its own, so that it does not hit a neighbour. They wait most of the time.
           maxWorkers: 3,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
     ],

@@ -9,4 +9,7 @@ export { DEFAULT_TOPICS, type StackUp, type UpOptions } from './start.ts';
 export { stackStatus, type ComponentStatus } from './status.ts';
 export { identify, isAlive, readPidFile, writePidFile, type ProcessId } from './process-id.ts';
 export { findRedis, type RedisServer } from './programs.ts';
+export { executable, onPath, provide, type Need, type Provided, type ProvideOptions } from './provide.ts';
+export { withLock } from './lock.ts';
+export { run, tail, type Result, type RunOptions } from './run.ts';
 export { DEFAULT_STACK_DIR, stackDir } from './stack-dir.ts';

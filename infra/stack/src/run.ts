@@ -1,4 +1,4 @@
-// Runs a helper program to its end: Maven, apt-get, Kafka's formatter. Servers are started elsewhere.
+// Runs a helper program to its end: Maven, apt-get, mke2fs, Kafka's formatter. Servers are started elsewhere.
 import { spawn } from 'node:child_process';
 
 export interface Result {
@@ -8,6 +8,7 @@ export interface Result {
 }
 
 export interface RunOptions {
+  readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
   readonly signal?: AbortSignal | undefined;
   readonly onLine?: (line: string) => void;
@@ -24,6 +25,7 @@ export function run(file: string, args: readonly string[], options: RunOptions =
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
       env: options.env ?? process.env,
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     });
     let output = '';
     let rest = '';

@@ -17,8 +17,8 @@ export interface AlertText {
   readonly operation: 'Process' | 'File' | 'Network' | 'Capabilities';
   readonly action: AlertAction;
   readonly result: AlertResult;
-  /** `lsm`: the name of the enforcer in use, BPFLSM or AppArmor; `monitor`: `eBPF Monitor`, in every mode. */
-  readonly enforcer: 'lsm' | 'monitor';
+  /** `lsm`: the name of the enforcer in use, BPFLSM or AppArmor. What went through has the same name in every mode. */
+  readonly enforcer: 'lsm' | 'eBPF Monitor';
 }
 
 const OPERATIONS = {
@@ -50,7 +50,7 @@ export function alertText(
     operation: OPERATIONS[kind],
     action: action === 'Block' && ruleSet.audited ? 'Audit (Block)' : action,
     result: refused ? resultOf(kind) : 'Passed',
-    enforcer: refused ? 'lsm' : 'monitor',
+    enforcer: refused ? 'lsm' : 'eBPF Monitor',
   };
 }
 

@@ -29,6 +29,14 @@ export {
   type Capability,
   type Protocol,
 } from './names.ts';
+export {
+  judge,
+  type Actor,
+  type Files,
+  type Operation,
+  type Outcome,
+  type RaisedAlert,
+} from './operations.ts';
 export { components, lastName, MAX_COMPONENTS, MAX_NAME_BYTES, MAX_PATH_BYTES } from './paths.ts';
 export {
   DEFAULT_POSTURE_SETTINGS,

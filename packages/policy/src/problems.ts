@@ -12,6 +12,9 @@ export interface PolicyProblem {
   readonly message: string;
 }
 
+/** More than anybody reads; all of them are in `problems`. */
+const MAX_SHOWN = 200;
+
 /** Policies that cannot be used as they stand. The message names every problem with its place and what is accepted. */
 export class PolicyError extends Error {
   readonly code = 'POLICY_INVALID';
@@ -19,7 +22,9 @@ export class PolicyError extends Error {
   readonly problems: readonly PolicyProblem[];
 
   constructor(problems: readonly PolicyProblem[]) {
-    super(['wrong policies:', ...problems.map((problem) => `  - ${renderProblem(problem)}`)].join('\n'));
+    const shown = problems.slice(0, MAX_SHOWN).map((problem) => `  - ${renderProblem(problem)}`);
+    const further = problems.length > MAX_SHOWN ? [`  and ${problems.length - MAX_SHOWN} more`] : [];
+    super(['wrong policies:', ...shown, ...further].join('\n'));
     this.name = 'PolicyError';
     this.problems = problems;
   }

@@ -16,6 +16,8 @@ import {
 export const MAX_FILE_BYTES = 1024 * 1024;
 export const MAX_DOCUMENTS = 256;
 const MAX_ALIASES = 100;
+/** A file that is no YAML at all has an error on every line of it. */
+const MAX_PROBLEMS_OF_A_DOCUMENT = 20;
 
 export interface YamlDocument {
   /** From 1, as people count. */
@@ -78,10 +80,12 @@ function readAll(all: readonly Document.Parsed[], lines: LineCounter): YamlFile 
 }
 
 function problemsOf(document: Document.Parsed, lines: LineCounter): YamlProblem[] {
-  const problems: YamlProblem[] = [...document.errors, ...document.warnings].map(({ pos, message }) => ({
-    line: lines.linePos(pos[0]).line,
-    message: `is no plain YAML: ${message}`,
-  }));
+  const problems: YamlProblem[] = [...document.errors, ...document.warnings]
+    .slice(0, MAX_PROBLEMS_OF_A_DOCUMENT)
+    .map(({ pos, message }) => ({
+      line: lines.linePos(pos[0]).line,
+      message: `is no plain YAML: ${message}`,
+    }));
   visit(document, {
     Pair(_, { key }) {
       // Object keys of that name are dropped on the way by libraries, and a condition with them.
@@ -129,5 +133,5 @@ function childOf(collection: unknown, part: PropertyKey): unknown {
 }
 
 function offsetOf(node: unknown): number | undefined {
-  return (node as ParsedNode | null | undefined)?.range?.[0];
+  return (node as ParsedNode | null | undefined)?.range[0];
 }

@@ -34,7 +34,7 @@ export interface SelfTestOptions {
 /** Why rules of a kind are not enforced; empty: all of them are. */
 export type Failures = ReadonlyMap<Kind, string>;
 
-const CHILD_TIMEOUT_MS = 30_000;
+const CHILD_TIMEOUT_MS = 60_000;
 const EVENT_TIMEOUT_MS = 5_000;
 const EVENT_POLL_MS = 20;
 
@@ -110,9 +110,9 @@ export class SelfTest {
   /** Joins the cgroup as a shell, leaves the host's mounts, in which nothing is judged, and becomes Node. */
   async #runChild(paths: readonly string[]): Promise<Record<string, unknown>> {
     const procs = join(this.#options.cgroups.folder(SELF_TEST_CGROUP), 'cgroup.procs');
-    const unshared = 'unshare --mount --propagation unchanged -- "$@"';
+    const unshared = 'unshare --mount -- "$@"';
     // Without CAP_SYS_ADMIN in a user namespace of its own.
-    const script = `echo $$ > "$0" && { unshare --mount --propagation unchanged true 2>/dev/null && exec ${unshared} || exec unshare --user --map-root-user --mount --propagation unchanged -- "$@"; }`;
+    const script = `echo $$ > "$0" && { unshare --mount true 2>/dev/null && exec ${unshared} || exec unshare --user --map-root-user --mount -- "$@"; }`;
     const child = spawn(
       '/bin/sh',
       ['-c', script, procs, process.execPath, join(import.meta.dirname, 'self-test-child.ts'), ...paths],

@@ -36,9 +36,6 @@ export interface EventContext {
   readonly enforcer: string;
 }
 
-/** Not among KubeArmor's values, as it audits from system calls: what the kernel let pass and a policy wants to be told. */
-const MONITOR = 'eBPF Monitor';
-
 export function microsOf(timeNs: bigint, realtimeOffsetNs: bigint): number {
   return Number((timeNs + realtimeOffsetNs) / 1000n);
 }
@@ -62,7 +59,7 @@ export function alertOfEvent(event: AlertEvent, context: EventContext): Alert {
     Type: 'MatchedPolicy',
     Operation: text.operation,
     Action: text.action,
-    Enforcer: text.enforcer === 'lsm' ? context.enforcer : MONITOR,
+    Enforcer: text.enforcer === 'lsm' ? context.enforcer : text.enforcer,
     Result: text.result,
     PolicyName: text.policyName,
     Severity: text.severity,
@@ -100,7 +97,7 @@ function textOf(event: AlertEvent, rule: CompiledRule | undefined): AlertText {
     operation: alertOperation(event.operation),
     policyName: known ? base.policyName : `unknown rule ${event.rule}`,
     result: refused ? refusal(event.result) : 'Passed',
-    enforcer: refused ? 'lsm' : 'monitor',
+    enforcer: refused ? 'lsm' : 'eBPF Monitor',
   };
 }
 
@@ -118,7 +115,7 @@ function fallback(event: AlertEvent): AlertText {
     operation: alertOperation(event.operation),
     action: refused ? 'Block' : 'Audit',
     result: refused ? refusal(event.result) : 'Passed',
-    enforcer: refused ? 'lsm' : 'monitor',
+    enforcer: refused ? 'lsm' : 'eBPF Monitor',
   };
 }
 

@@ -53,6 +53,7 @@ static __noinline int at_sweep_window(struct at_throttle *throttle, __u64 owner,
 		freed = 1;
 	}
 	bpf_spin_unlock(&throttle->lock);
+	AT_RACE_POINT();
 	/* An alert that comes in between finds nobody's window, and is decided in the overflow window. */
 	if (freed)
 		bpf_map_delete_elem(&kubearmor_alert_throttle, &owner);

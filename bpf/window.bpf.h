@@ -103,6 +103,7 @@ static __noinline int at_window_report(struct at_throttle *throttle, __u64 conta
 	bpf_spin_unlock(&throttle->lock);
 	if (!due)
 		return 0;
+	AT_RACE_POINT();
 	event = bpf_ringbuf_reserve(&enforcement_ring, sizeof(*event), 0);
 	if (!event) {
 		bpf_spin_lock(&throttle->lock);
@@ -110,6 +111,7 @@ static __noinline int at_window_report(struct at_throttle *throttle, __u64 conta
 		bpf_spin_unlock(&throttle->lock);
 		return -1;
 	}
+	AT_RACE_POINT();
 	bpf_spin_lock(&throttle->lock);
 	/* Nobody frees or reports it while it is marked: it is the same value, and what was due is due. */
 	at_throttle_take(throttle, event);
@@ -149,6 +151,7 @@ static __noinline int at_window_decide_in(struct at_throttle *throttle, __u64 ow
 		trigger.host_pid = bpf_get_current_pid_tgid() >> 32;
 		bpf_get_current_comm(trigger.comm, sizeof(trigger.comm));
 	}
+	AT_RACE_POINT();
 	bpf_spin_lock(&throttle->lock);
 	if (throttle->container == owner) {
 		/* Read under the lock: no decision is made under limits older than those of the decision before it. */

@@ -7,8 +7,28 @@
  *   at-a07  an Audit alert of container 7
  *   at-r07  the cgroup of container 7 is removed
  */
-#include "window.bpf.h"
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
+
+#ifdef PROBE_RACES
+static long probe_spin(__u32 index, void *context)
+{
+	return 0;
+}
+
+/* One time in eight, about as long as a few decisions take. */
+static __noinline int probe_wait(void)
+{
+	if (!(bpf_get_prandom_u32() & 7))
+		bpf_loop(2000, probe_spin, NULL, 0);
+	return 0;
+}
+
+#define AT_RACE_POINT() probe_wait()
+#endif
+
+#include "window.bpf.h"
 
 #define EACCES 13
 

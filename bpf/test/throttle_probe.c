@@ -143,6 +143,9 @@ static void saw_threshold(const struct at_threshold_event *event)
 	expect("dropped by operation", by_operation, event->dropped);
 	expect("dropped by rule", by_rule, event->dropped);
 	expect("size", event->head.size, sizeof(*event));
+	for (int i = 0; c && i < AT_RULES_COUNTED; i++)
+		if (event->rules[i] && event->rules[i] != 1 + c)
+			fail("container %llu has dropped for rule %u", c, event->rules[i]);
 	if (event->flags & AT_EVENT_OVERFLOW) {
 		seen.overflow_thresholds += !is_end;
 		seen.overflow_containers = event->containers;
@@ -355,6 +358,21 @@ static void settle(void)
 		nap(50);
 	}
 	fail("intervals are left unreported");
+}
+
+/* Nothing is left of containers that are gone. */
+static void check_empty(void)
+{
+	static const char *const names[] = { "kubearmor_alert_throttle", "overflow_members", "ring_accounts" };
+	struct at_throttle value;
+	u64 key;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (bpf_map_get_next_key(map(names[i]), NULL, &key) == 0)
+			fail("%s has an entry of %llu", names[i], key);
+	for (__u32 i = 0; i < AT_PROFILES_MAX; i++)
+		if (bpf_map_lookup_elem(map("overflow_windows"), &i, &value) == 0 && value.containers)
+			fail("%llu containers are left in the shared window", (u64)value.containers);
 }
 
 static void check_totals(u64 shots)
@@ -591,6 +609,99 @@ static void audit_share(void)
 	expect("lost although the ring was read", counter(AT_COUNTER_AUDIT_LOST), first);
 }
 
+/*
+ * Everything at once: containers come and go on each CPU, more of them than there are windows, so that elements change
+ * hands all the time; limits change, go off and on, sweeps run, and the ring is at times not read.
+ */
+static void churn(void)
+{
+	u64 shots = 0, generation = 0;
+	int left = 4;
+
+	for (int worker = 0; worker < 4; worker++) {
+		if (fork())
+			continue;
+		pin(worker % libbpf_num_possible_cpus());
+		for (int round = 0; round < 400; round++) {
+			int container = 1 + worker * 20 + round % 20;
+
+			open_many("b", container, 25);
+			if (round % 3 != 1)
+				open_many("r", container, 1);
+		}
+		_exit(0);
+	}
+	shots = 4 * 400 * 25;
+	for (int i = 0; left > 0; i++) {
+		if (i % 5 == 4) {
+			/* As user space does it: each "off" raises the generation. */
+			set_limits(0, 5, 1, ++generation & 0x1ff);
+			if (i % 2)
+				sweep();
+		}
+		set_limits(1, 1 + i % 7, 1 + i % 2, generation & 0x1ff);
+		sweep();
+		if (i / 20 % 2)
+			drain();
+		nap(5);
+		while (left > 0 && waitpid(-1, NULL, WNOHANG) > 0)
+			left--;
+	}
+	settle();
+	for (int container = 1; container <= 80; container++)
+		open_many("r", container, 1);
+	settle();
+	sweep();
+	drain();
+	check_totals(shots);
+	expect("crossings in the reports", seen.crossings >= seen.ended, 1);
+	expect_at_least("alerts in the shared window", counter(AT_COUNTER_OVERFLOWED), 1);
+	expect_at_least("thresholds of the shared window", seen.overflow_thresholds, 1);
+	expect_at_least("reports that a container's end brought", seen.ended_by[AT_ENDED_BY_CONTAINER], 1);
+	expect_at_least("reports that limits brought", seen.ended_by[AT_ENDED_BY_LIMITS], 1);
+	check_empty();
+}
+
+/* Windows are freed under alerts that have looked them up already, and are somebody else's the next moment. */
+static void stale(void)
+{
+	pid_t remover;
+	int left = 4;
+
+	set_limits(1, 2, 1, 0);
+	remover = fork();
+	if (remover == 0) {
+		pin(0);
+		for (int container = 0;; container = (container + 7) % 80)
+			open_many("r", container + 1, 1);
+	}
+	for (int worker = 0; worker < 4; worker++) {
+		if (fork())
+			continue;
+		pin(worker % libbpf_num_possible_cpus());
+		for (int round = 0; round < 500; round++)
+			open_many("b", 1 + worker * 20 + round % 20, 20);
+		_exit(0);
+	}
+	while (left > 0) {
+		sweep();
+		drain();
+		if (waitpid(-1, NULL, WNOHANG) > 0)
+			left--;
+	}
+	kill(remover, SIGKILL);
+	waitpid(remover, NULL, 0);
+	for (int container = 1; container <= 80; container++)
+		open_many("r", container, 1);
+	nap(1100);
+	settle();
+	sweep();
+	drain();
+	check_totals(4 * 500 * 20);
+	expect_at_least("reports that a container's end brought", seen.ended_by[AT_ENDED_BY_CONTAINER], 1);
+	check_empty();
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -607,6 +718,8 @@ static const struct {
 	{ "policy_ends", policy_ends, 64, 1 << 16 },
 	{ "overflow", overflow, 8, 1 << 20 },
 	{ "audit_share", audit_share, 64, 1 << 16 },
+	{ "churn", churn, 16, 1 << 16 },
+	{ "stale", stale, 8, 1 << 20 },
 };
 
 int main(int argc, char **argv)

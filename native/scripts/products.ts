@@ -29,7 +29,7 @@ export function bpfObject(
   const target = TARGET_ARCH[process.arch === 'arm64' ? 'arm64' : 'x64'];
   return {
     output,
-    inputs: [...new Set([source, ...filesUnder(join(ROOT, 'bpf'), ['.c', '.h'])])],
+    inputs: [...new Set([source, ...bpfSources()])],
     compiler: clang,
     intermediates: ['WITH_DWARF'],
     commands: [
@@ -59,6 +59,11 @@ export function bpfObject(
       [bpftool, 'gen', 'object', 'OUTPUT', 'WITH_DWARF'],
     ],
   };
+}
+
+function bpfSources(): string[] {
+  const tests = join(ROOT, 'bpf', 'test/');
+  return filesUnder(join(ROOT, 'bpf'), ['.c', '.h']).filter((file) => !file.startsWith(tests));
 }
 
 /**

@@ -47,6 +47,8 @@ export interface ObjectFile {
   setMaxEntries(map: string, entries: number): void;
   /** At `load`, the map pinned there is used if there is one, else made and pinned. */
   setPinPath(map: string, path: string): void;
+  /** User space stores single words in it (`storeWords`); arrays only. */
+  setMmapable(map: string): void;
   /** A `const volatile __u32`; false where the object has none of that name. */
   setConstant(name: string, value: number): boolean;
   setAutoload(program: string, load: boolean): void;
@@ -125,6 +127,9 @@ export interface Binding {
   entries(map: Handle, flags: number): Entries;
   /** Each word in one access, the first one last; for arrays with BPF_F_MMAPABLE. `offset` in bytes from element 0. */
   storeWords(array: Handle, offset: number, words: BigUint64Array): void;
+  storeU32(array: Handle, offset: number, value: number): void;
+  /** Of a u32 in which programs change other bits at the same time. */
+  changeBits(array: Handle, offset: number, clear: number, set: number): void;
   pin(object: Handle, path: string): void;
   openPinned(path: string): Handle;
   programInfo(program: Handle): ProgramInfo;

@@ -149,29 +149,73 @@ Napi::Value Entries(const Napi::CallbackInfo& info) {
   return result;
 }
 
-/**
- * storeWords(array, offset, words): from that byte of its memory on, each word in one access, the first one last: a
- * reader that sees it sees the others. For arrays that are made for mmap.
- */
+/** The memory of an array that is made for mmap, for as long as this lives. */
+class Mapped {
+ public:
+  Mapped(const Mapped&) = delete;
+  Mapped& operator=(const Mapped&) = delete;
+  ~Mapped() {
+    if (memory_ != MAP_FAILED) munmap(memory_, size_);
+  }
+
+  /** `bytes` at argument 1, aligned to `unit`; with an error pending, null. */
+  static void* At(const Napi::CallbackInfo& info, size_t bytes, size_t unit, std::optional<Mapped>& mapped) {
+    const auto fd = FdArgument(info, 0);
+    const auto found = fd ? MapInfo(info.Env(), *fd) : std::nullopt;
+    const auto offset = found ? NumberArgument(info, 1) : std::nullopt;
+    if (!offset) return nullptr;
+    const size_t stride = (static_cast<size_t>(found->value_size) + 7) / 8 * 8;
+    if (*offset % unit != 0 || *offset + bytes > stride * found->max_entries) {
+      ThrowType(info.Env(), "that does not lie in the array");
+      return nullptr;
+    }
+    mapped.emplace(*fd, stride * found->max_entries);
+    if (mapped->memory_ == MAP_FAILED) {
+      Throw(info.Env(), "map an array", errno);
+      return nullptr;
+    }
+    return static_cast<uint8_t*>(mapped->memory_) + *offset;
+  }
+
+  Mapped(int fd, size_t size) : memory_(mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)), size_(size) {}
+
+ private:
+  void* memory_;
+  size_t size_;
+};
+
+/** storeWords(array, offset, words): each in one access, the first one last: who reads it sees the others. */
 Napi::Value StoreWords(const Napi::CallbackInfo& info) {
-  const auto fd = FdArgument(info, 0);
-  const auto found = fd ? MapInfo(info.Env(), *fd) : std::nullopt;
-  const auto offset = found ? NumberArgument(info, 1) : std::nullopt;
-  if (!offset) return info.Env().Undefined();
   if (!info[2].IsTypedArray() || info[2].As<Napi::TypedArray>().TypedArrayType() != napi_biguint64_array) {
     return ThrowType(info.Env(), "argument 2 must be a BigUint64Array");
   }
   const auto words = info[2].As<Napi::BigUint64Array>();
-  const size_t stride = (static_cast<size_t>(found->value_size) + 7) / 8 * 8, size = stride * found->max_entries;
   const size_t count = words.ElementLength();
-  if (*offset % sizeof(uint64_t) != 0 || *offset + count * sizeof(uint64_t) > size) {
-    return ThrowType(info.Env(), "the words do not lie in the array");
-  }
-  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
-  if (memory == MAP_FAILED) return Throw(info.Env(), "map an array", errno);
-  auto* target = reinterpret_cast<uint64_t*>(static_cast<uint8_t*>(memory) + *offset);
+  std::optional<Mapped> mapped;
+  auto* target = static_cast<uint64_t*>(Mapped::At(info, count * sizeof(uint64_t), sizeof(uint64_t), mapped));
+  if (target == nullptr) return info.Env().Undefined();
   for (size_t i = count; i-- > 0;) __atomic_store_n(target + i, words[i], __ATOMIC_RELEASE);
-  munmap(memory, size);
+  return info.Env().Undefined();
+}
+
+/** storeU32(array, offset, value): in one access. */
+Napi::Value StoreU32(const Napi::CallbackInfo& info) {
+  const auto value = NumberArgument(info, 2);
+  std::optional<Mapped> mapped;
+  auto* target = value ? static_cast<uint32_t*>(Mapped::At(info, sizeof(uint32_t), sizeof(uint32_t), mapped)) : nullptr;
+  if (target != nullptr) __atomic_store_n(target, *value, __ATOMIC_RELEASE);
+  return info.Env().Undefined();
+}
+
+/** changeBits(array, offset, clear, set): of a u32 in which programs change other bits at the same time. */
+Napi::Value ChangeBits(const Napi::CallbackInfo& info) {
+  const auto clear = NumberArgument(info, 2);
+  const auto set = clear ? NumberArgument(info, 3) : std::nullopt;
+  std::optional<Mapped> mapped;
+  auto* target = set ? static_cast<uint32_t*>(Mapped::At(info, sizeof(uint32_t), sizeof(uint32_t), mapped)) : nullptr;
+  if (target == nullptr) return info.Env().Undefined();
+  __atomic_fetch_and(target, ~*clear, __ATOMIC_ACQ_REL);
+  __atomic_fetch_or(target, *set, __ATOMIC_ACQ_REL);
   return info.Env().Undefined();
 }
 
@@ -202,6 +246,8 @@ void DefineMaps(Napi::Env env, Napi::Object exports) {
   exports.Set("removeAll", Napi::Function::New<RemoveAll>(env));
   exports.Set("entries", Napi::Function::New<Entries>(env));
   exports.Set("storeWords", Napi::Function::New<StoreWords>(env));
+  exports.Set("storeU32", Napi::Function::New<StoreU32>(env));
+  exports.Set("changeBits", Napi::Function::New<ChangeBits>(env));
   exports.Set("pin", Napi::Function::New<Pin>(env));
   exports.Set("openPinned", Napi::Function::New<OpenPinned>(env));
 }

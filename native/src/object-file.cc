@@ -34,6 +34,7 @@ class ObjectFile : public Napi::ObjectWrap<ObjectFile> {
                            InstanceMethod<&ObjectFile::Programs>("programs"),
                            InstanceMethod<&ObjectFile::SetMaxEntries>("setMaxEntries"),
                            InstanceMethod<&ObjectFile::SetPinPath>("setPinPath"),
+                           InstanceMethod<&ObjectFile::SetMmapable>("setMmapable"),
                            InstanceMethod<&ObjectFile::SetConstant>("setConstant"),
                            InstanceMethod<&ObjectFile::SetAutoload>("setAutoload"),
                            InstanceMethod<&ObjectFile::Load>("load"),
@@ -123,6 +124,13 @@ class ObjectFile : public Napi::ObjectWrap<ObjectFile> {
     if (!path) return info.Env().Undefined();
     const int error = bpf_map__set_pin_path(map, path->c_str());
     return error == 0 ? info.Env().Undefined() : Throw(info.Env(), "set pin path", error);
+  }
+
+  Napi::Value SetMmapable(const Napi::CallbackInfo& info) {
+    bpf_map* map = FindMap(info);
+    if (map == nullptr) return info.Env().Undefined();
+    const int error = bpf_map__set_map_flags(map, bpf_map__map_flags(map) | BPF_F_MMAPABLE);
+    return error == 0 ? info.Env().Undefined() : Throw(info.Env(), "set map flags", error);
   }
 
   /** setConstant(name, value): a `const volatile __u32` of the object; false where it has none of that name. */

@@ -32,6 +32,7 @@ function register(kernel: Kernel): bigint {
     pidNs: 1,
     mntNs: 2,
     rootDev: 3n,
+    rootIno: 9n,
     descendants: () => [],
     ruleSet: undefined,
   });

@@ -71,6 +71,7 @@ function register(
       pidNs: 2,
       mntNs: 3,
       rootDev: 4n,
+      rootIno: 0n,
     },
   });
   // The container has it.

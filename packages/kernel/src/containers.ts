@@ -10,8 +10,10 @@ export interface ContainerFacts {
   /** For people. */
   readonly pidNs: number;
   readonly mntNs: number;
-  /** Device of the root filesystem in the kernel's encoding; 0n: unknown. */
+  /** Device of the root filesystem in the kernel's encoding (major << 20 | minor); 0n: unknown. */
   readonly rootDev: bigint;
+  /** Inode of the root directory where it is not the filesystem's own root; else 0n. */
+  readonly rootIno: bigint;
 }
 
 export interface RegisteredContainer extends ContainerFacts {
@@ -23,8 +25,11 @@ interface Slot {
   container: RegisteredContainer;
 }
 
-/** Words that user space writes: all but the reserved ones. */
-const WRITTEN_BYTES = layout.container.offsets.reserved;
+const { offsets } = layout.container;
+/** Words of a new container: all but the reserved one. */
+const WRITTEN_BYTES = offsets.reserved;
+/** In a known container: all of these at once, as programs change flags beside them. */
+const FLAGS_OF_OURS = layout.CONTAINER_PRIVILEGED;
 
 /** A child cgroup that is made while its siblings are listed shows in the next list; a fork bomb of cgroups must end too. */
 const MAX_LISTS = 100;
@@ -62,20 +67,19 @@ export class Containers {
   }
 
   /**
-   * `descendants` lists the cgroups below, after the container's own is a member: from then on the programs hand the
+   * `starting`: its first program is not executed yet; of no account where it is registered already. `descendants` lists the cgroups below, after the container's own is a member: from then on the programs hand the
    * membership to children that are made, and it is asked until it names none that is new. Throws NO_ROOM; a container
    * that was not registered before is not registered then, one that was is replaced but for cgroups that found no room.
    */
-  register(container: RegisteredContainer, descendants: () => readonly bigint[]): void {
+  register(container: RegisteredContainer, starting: boolean, descendants: () => readonly bigint[]): void {
     const known = this.#slots.get(container.cgroupId);
     const slot = known?.slot ?? this.#free.shift();
     if (slot === undefined) throw noRoom('containers', this.#capacity);
-    this.#maps.storeWords(
-      'containers',
-      slot,
-      0,
-      wordsOf(encodeContainer(container).subarray(0, WRITTEN_BYTES)),
-    );
+    if (known) this.#rewrite(slot, container);
+    else {
+      const words = wordsOf(encodeContainer(container, starting).subarray(0, WRITTEN_BYTES));
+      this.#maps.storeWords('containers', slot, 0, words);
+    }
     this.#slots.set(container.cgroupId, { slot, container });
     try {
       this.#addMembers(container.cgroupId, slot, descendants);
@@ -90,7 +94,7 @@ export class Containers {
     const entry = this.#slots.get(cgroupId);
     if (!entry) throw new RangeError(`cgroup ${cgroupId} is not registered`);
     const word = ruleSet === undefined ? layout.NO_RULESET : BigInt(ruleSet);
-    this.#maps.storeWords('containers', entry.slot, layout.container.offsets.ruleset, [word]);
+    this.#maps.storeWords('containers', entry.slot, offsets.ruleset, [word]);
     entry.container = { ...entry.container, ruleSet };
   }
 
@@ -119,6 +123,17 @@ export class Containers {
     this.#limbo = [];
   }
 
+  /** Programs decide by it meanwhile, and clear AT_CONTAINER_STARTING. */
+  #rewrite(slot: number, container: RegisteredContainer): void {
+    const encoded = encodeContainer(container, false);
+    const set = container.privileged ? layout.CONTAINER_PRIVILEGED : 0;
+    const words = wordsOf(encoded.subarray(offsets.pid_ns, WRITTEN_BYTES));
+    this.#maps.storeWords('containers', slot, offsets.pid_ns, words);
+    this.#maps.storeU32('containers', slot, offsets.profile, container.profile);
+    this.#maps.changeBits('containers', slot, offsets.flags, { clear: FLAGS_OF_OURS & ~set, set });
+    this.#maps.storeWords('containers', slot, offsets.ruleset, [encoded.readBigUInt64LE(offsets.ruleset)]);
+  }
+
   #addMembers(cgroupId: bigint, slot: number, descendants: () => readonly bigint[]): void {
     const member = layout.member.encode({ container: cgroupId, slot });
     const members = new Set<bigint>();
@@ -142,15 +157,17 @@ export class Containers {
   }
 }
 
-function encodeContainer(container: RegisteredContainer): Buffer {
+function encodeContainer(container: RegisteredContainer, starting: boolean): Buffer {
   return layout.container.encode({
     container: container.cgroupId,
     ruleset: container.ruleSet === undefined ? layout.NO_RULESET : BigInt(container.ruleSet),
     profile: container.profile,
-    flags: container.privileged ? layout.CONTAINER_PRIVILEGED : 0,
+    flags:
+      (container.privileged ? layout.CONTAINER_PRIVILEGED : 0) | (starting ? layout.CONTAINER_STARTING : 0),
     pid_ns: container.pidNs,
     mnt_ns: container.mntNs,
     root_dev: container.rootDev,
+    root_ino: container.rootIno,
   });
 }
 
@@ -165,6 +182,7 @@ function decodeContainer(bytes: Buffer): RegisteredContainer | undefined {
     pidNs: value.pid_ns,
     mntNs: value.mnt_ns,
     rootDev: value.root_dev,
+    rootIno: value.root_ino,
   };
 }
 

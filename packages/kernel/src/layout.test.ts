@@ -28,7 +28,11 @@ const ENUMS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   AT_EVENT_: { ...layout.EVENT, ...layout.EVENT_FLAG },
   AT_HAS_: layout.HAS,
   AT_COND_: { readOnly: layout.COND_READ_ONLY, ownerOnly: layout.COND_OWNER_ONLY },
-  AT_CONTAINER_: { privileged: layout.CONTAINER_PRIVILEGED, gated: layout.CONTAINER_GATED },
+  AT_CONTAINER_: {
+    privileged: layout.CONTAINER_PRIVILEGED,
+    gated: layout.CONTAINER_GATED,
+    starting: layout.CONTAINER_STARTING,
+  },
   AT_THROTTLE_: { removed: layout.THROTTLE_REMOVED },
 };
 

@@ -30,6 +30,7 @@ export const COND_OWNER_ONLY = 2;
 
 export const CONTAINER_PRIVILEGED = 0x1;
 export const CONTAINER_GATED = 0x2;
+export const CONTAINER_STARTING = 0x4;
 
 /** In the order of enum at_posture. */
 export const POSTURES = ['none', 'audit', 'block'] as const;
@@ -154,7 +155,8 @@ export const container = struct({
   pid_ns: u32,
   mnt_ns: u32,
   root_dev: u64,
-  reserved: array(u64, 2),
+  root_ino: u64,
+  reserved: u64,
 });
 
 export const settings = struct({
@@ -164,7 +166,7 @@ export const settings = struct({
   layout_version: u32,
   active: u32,
   fail_closed: u32,
-  pad: u32,
+  init_mnt_ns: u32,
 });
 
 export const eventHead = struct({

@@ -66,8 +66,19 @@ export class Maps {
 
   /** Element `index` of an array made for mmap: words from byte `offset` of it on, each in one access, the first one last. */
   storeWords(map: string, index: number, offset: number, words: readonly bigint[]): void {
-    const stride = Math.ceil(this.info(map).valueSize / 8) * 8;
-    this.binding.storeWords(this.handle(map), index * stride + offset, BigUint64Array.from(words));
+    this.binding.storeWords(this.handle(map), this.#at(map, index, offset), BigUint64Array.from(words));
+  }
+
+  storeU32(map: string, index: number, offset: number, value: number): void {
+    this.binding.storeU32(this.handle(map), this.#at(map, index, offset), value);
+  }
+
+  changeBits(map: string, index: number, offset: number, bits: { clear: number; set: number }): void {
+    this.binding.changeBits(this.handle(map), this.#at(map, index, offset), bits.clear, bits.set);
+  }
+
+  #at(map: string, index: number, offset: number): number {
+    return index * Math.ceil(this.info(map).valueSize / 8) * 8 + offset;
   }
 }
 

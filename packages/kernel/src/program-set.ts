@@ -30,6 +30,10 @@ export interface ProgramStatus {
 /** The constant in the object that tells a set its generation. */
 const GENERATION = 'at_generation';
 const ITERATED_MAP = 'kubearmor_alert_throttle';
+/** Of which user space stores single words. */
+const MMAPABLE = ['settings', 'containers'];
+/** Memory that the programs of one set use while they run; another set brings its own. */
+const OF_ONE_SET = ['scratch', 'births', 'execs'];
 
 export interface Loaded {
   readonly programs: readonly Program[];
@@ -50,7 +54,8 @@ export function openObject({ binding, object, generation, mapFolder, entries }: 
   const file = orBadObject(() => new binding.ObjectFile(object));
   const pinned = new Set(namesIn(mapFolder));
   for (const { name, internal } of file.maps()) {
-    if (internal) continue;
+    if (MMAPABLE.includes(name)) file.setMmapable(name);
+    if (internal || OF_ONE_SET.includes(name)) continue;
     const path = join(mapFolder, name);
     const wanted = pinned.has(name) ? pinnedEntries(binding, path) : entries.get(name);
     if (wanted !== undefined) file.setMaxEntries(name, wanted);
@@ -79,7 +84,11 @@ export function loadAndAttach(binding: Binding, file: ObjectFile): Loaded {
     throw loadError(error);
   }
   const maps = new Map(
-    file.maps().flatMap(({ name, internal }) => (internal ? [] : [[name, file.map(name)] as const])),
+    file
+      .maps()
+      .flatMap(({ name, internal }) =>
+        internal || OF_ONE_SET.includes(name) ? [] : [[name, file.map(name)] as const],
+      ),
   );
   return {
     maps,

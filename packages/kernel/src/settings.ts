@@ -56,7 +56,11 @@ export class Settings {
   }
 
   setFailClosed(closed: boolean): void {
-    this.#store(offsets.fail_closed, [closed ? 1n : 0n]);
+    this.#maps.storeU32('settings', 0, offsets.fail_closed, closed ? 1 : 0);
+  }
+
+  setInitMntNs(inode: number): void {
+    this.#maps.storeU32('settings', 0, offsets.init_mnt_ns, inode);
   }
 
   setRealtimeOffset(offsetNs: bigint): void {

@@ -1,5 +1,6 @@
 // From the policies that apply to a container to its rule set. Nothing here depends on the order of policies or rules.
 import { createHash } from 'node:crypto';
+import { ruleNumbers } from './rule-numbers.ts';
 import {
   ACTIONS,
   KINDS,
@@ -13,9 +14,6 @@ import {
   type Postures,
   type RuleSet,
 } from './types.ts';
-
-/** The highest number of a rule; the next one stands for the posture in the events of the kernel. */
-export const MAX_RULE_NUMBER = 0xfffffffe;
 
 export interface CompileOptions {
   /** For each kind, what happens to what no rule matches, where the kind has an Allow rule. */
@@ -86,26 +84,11 @@ function compareTexts(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
-/**
- * A number is a digest of the rule's content, so that a rule keeps it through restarts and changes of other rules. Where
- * two digests meet, the later one in the order of contents takes the next digest.
- */
 function numbered(rules: readonly Unnumbered[]): CompiledRule[] {
-  const taken = new Set<number>();
-  return rules
-    .map((rule) => ({ rule, content: contentKey(rule), place: placeKey(rule) }))
+  const ordered = rules
+    .map((rule) => ({ rule, place: placeKey(rule) }))
     .sort((a, b) => compareTexts(a.place, b.place))
-    .map(({ rule, content }) => {
-      let attempt = 0;
-      let number = ruleNumber(content, attempt);
-      while (taken.has(number)) number = ruleNumber(content, ++attempt);
-      taken.add(number);
-      return { ...rule, number };
-    });
-}
-
-/** 1 to MAX_RULE_NUMBER. */
-function ruleNumber(content: string, attempt: number): number {
-  const digest = createHash('sha256').update(`${attempt}\0${content}`).digest();
-  return 1 + (digest.readUInt32BE(0) % MAX_RULE_NUMBER);
+    .map(({ rule }) => rule);
+  const numbers = ruleNumbers(ordered.map(contentKey));
+  return ordered.map((rule, i) => ({ ...rule, number: numbers[i] ?? 0 }));
 }

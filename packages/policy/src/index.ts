@@ -8,7 +8,7 @@ export {
   type AlertText,
   type Errno,
 } from './alert-text.ts';
-export { compileRuleSet, MAX_RULE_NUMBER, type CompileOptions } from './compile.ts';
+export { compileRuleSet, type CompileOptions } from './compile.ts';
 export { rulesFor, type ContainerRules } from './container-rules.ts';
 export { ancestorHints } from './hints.ts';
 export {
@@ -56,6 +56,7 @@ export {
   type PolicySource,
   type ReadResult,
 } from './read-policies.ts';
+export { MAX_RULE_NUMBER } from './rule-numbers.ts';
 export { appliesTo, policiesFor, type ContainerIdentity } from './selector.ts';
 export { socketProtocols } from './sockets.ts';
 export {

@@ -110,8 +110,8 @@ function ranksOf(access: Access): Rank[] {
 /** The directory itself belongs to it; what lies directly in it, to both kinds of rules; what lies deeper, to one. */
 function directoryRanks(path: string): Rank[] {
   const both = (dir: string): Rank => [
-    ['dir', dir],
     ['dirRecursive', dir],
+    ['dir', dir],
   ];
   const [parent, ...further] = parentDirectories(path);
   return [

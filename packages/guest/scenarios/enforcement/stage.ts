@@ -25,8 +25,12 @@ export async function makeStage(name: string): Promise<Stage> {
     writeFileSync(join(folder, path), 'content');
     own(join(folder, path), uid, mode);
   }
+  const programs = new Map<number, string>();
   for (const [path, uid, mode] of stage.programs) {
-    copyFileSync(WORKLOAD, join(folder, path));
+    const first = programs.get(uid);
+    if (first === undefined) copyFileSync(WORKLOAD, join(folder, path));
+    else linkSync(first, join(folder, path));
+    programs.set(uid, join(folder, path));
     own(join(folder, path), uid, mode);
   }
   for (const [path, interpreter] of stage.scripts) {
@@ -34,7 +38,9 @@ export async function makeStage(name: string): Promise<Stage> {
     own(join(folder, path), 0, '0755');
   }
   for (const [path, target] of stage.links) symlinkSync(target, join(folder, path));
-  const look = (path: string) => statSync(join(folder, path));
+  // Links lead somewhere else for whoever looks from outside.
+  const links = new Map(stage.links);
+  const look = (path: string) => statSync(join(folder, links.get(path) ?? path));
   return {
     folder,
     modeOf: (path) => look(path).mode & 0o7777,

@@ -61,8 +61,7 @@ function rankOf(rule: CompiledRule): number[] {
   ];
   const depth = closeness === 2 ? rule.path.split('/').length : 0;
   const action = { Block: 0, Audit: 1, Allow: 2 }[rule.action];
-  const named =
-    rule.match === 'protocol' ? NAMED_FIRST.indexOf(rule.path) : Number(rule.match === 'dirRecursive');
+  const named = rule.match === 'protocol' ? NAMED_FIRST.indexOf(rule.path) : Number(rule.match === 'dir');
   const narrowness = Number(rule.readOnly) + 2 * Number(rule.ownerOnly);
   return [Number(rule.source === undefined), closeness, -depth, action, named, narrowness];
 }

@@ -65,6 +65,11 @@ describe('formatAlert', () => {
         DroppedByOperation: [],
         FirstDropped: { Partition: 0, Offset: 0 },
         LastDropped: { Partition: 0, Offset: 25 },
+        FirstDroppedMicros: 0,
+        LastDroppedMicros: 0,
+        LostAlerts: 0,
+        Scope: '',
+        Containers: 0,
       },
       Lost: { LostAlerts: 3, First: 7, Last: 9, Counter: 'sequence', Reason: 'spool full' },
     });

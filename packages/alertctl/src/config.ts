@@ -1,7 +1,9 @@
 // The settings of alertctl: those of the services that say where things are.
 import {
   groupSettings,
+  httpSettings,
   kafkaSettings,
+  kernelSettings,
   redisSettings,
   registrySettings,
   topicCreationSettings,
@@ -16,6 +18,8 @@ export const settings = {
   ...topicSettings,
   ...topicCreationSettings,
   ...groupSettings,
+  ...kernelSettings,
+  ...httpSettings,
 };
 
 export type AlertctlConfig = ConfigOf<typeof settings>;

@@ -3,6 +3,7 @@ import { settingsHelp, type Environment } from '@alert-throttle/config';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { settings } from './config.ts';
 import { EXIT_FAILED, EXIT_USAGE, exitStatusOf, told } from './errors.ts';
+import { kernel, kernelDetach, type KernelCommandOptions } from './kernel.ts';
 import { limits, type LimitsOptions } from './limits.ts';
 import { openSession, type GlobalOptions, type Session } from './session.ts';
 import { tail, type TailOptions } from './tail.ts';
@@ -48,6 +49,7 @@ function programOf(options: ProgramOptions, setStatus: (status: number) => void)
   tailCommand(program, session);
   limitsCommand(program, session);
   topicsCommand(program, session, setStatus);
+  kernelCommand(program, session);
   return program;
 }
 
@@ -97,6 +99,22 @@ function topicsCommand(program: Command, session: () => Session, setStatus: (sta
     .action(async (options: TopicsOptions) => {
       if (!(await topics(session(), options))) setStatus(EXIT_FAILED);
     });
+}
+
+function kernelCommand(program: Command, session: () => Session): void {
+  const command = program
+    .command('kernel')
+    .description('what the BPF programs of this node do: what is armed, who is throttled, counters, programs')
+    .option('--json', 'as JSON')
+    .addHelpText(
+      'after',
+      '\nNeeds root, or CAP_BPF and the rights to PIN_DIR. Exit status 1 where nothing is pinned.',
+    )
+    .action((options: KernelCommandOptions) => kernel(session(), options));
+  command
+    .command('detach')
+    .description('take the programs down: no policy is enforced any more; the producer must be stopped first')
+    .action(() => kernelDetach(session()));
 }
 
 function count(text: string): number {

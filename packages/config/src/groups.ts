@@ -1,5 +1,6 @@
 // The settings that several programs share, one group per thing that is set up with them, and the rules between them.
 import type { ConfigProblem } from './errors.ts';
+import { kernelSettings } from './kernel-groups.ts';
 import { defineSettings } from './settings.ts';
 import { addresses, bool, integer, oneOf, pattern, text, topicName, url } from './types.ts';
 
@@ -124,9 +125,10 @@ export const startSettings = defineSettings({
 /** Where the producer gets its alerts from. */
 export const sourceSettings = defineSettings({
   source: {
-    type: oneOf('jsonl'),
+    type: oneOf('jsonl', 'kernel'),
     default: 'jsonl',
-    description: 'Where alerts come from: jsonl, one KubeArmor alert as JSON per line.',
+    description:
+      'Where alerts come from: jsonl, one KubeArmor alert as JSON per line, or kernel, policies that BPF programs enforce.',
   },
   file: {
     type: text('a path, or - for standard input'),
@@ -214,6 +216,7 @@ export const sharedSettings = {
   ...groupSettings,
   ...startSettings,
   ...sourceSettings,
+  ...kernelSettings,
   ...spoolSettings,
   ...httpSettings,
   ...logSettings,
@@ -226,6 +229,7 @@ export function sharedRules(config: Readonly<Record<string, unknown>>): ConfigPr
     ...completeSasl(config),
     ...usefulTls(config),
     ...basicAuth(config),
+    ...sourceNeeds(config),
   ];
   return messages.map((message) => ({ source: 'settings', message }));
 }
@@ -262,6 +266,11 @@ function usefulTls(config: Readonly<Record<string, unknown>>): string[] {
   if (config['redisTlsCaFile'] !== undefined && !String(config['redisUrl']).startsWith('rediss://'))
     problems.push('REDIS_TLS_CA_FILE needs a REDIS_URL that begins with rediss://');
   return problems;
+}
+
+function sourceNeeds(config: Readonly<Record<string, unknown>>): string[] {
+  if (config['source'] !== 'kernel' || config['policyDir'] !== undefined) return [];
+  return ['SOURCE=kernel needs POLICY_DIR: a folder with KubeArmorPolicy files, which may be empty'];
 }
 
 function basicAuth(config: Readonly<Record<string, unknown>>): string[] {

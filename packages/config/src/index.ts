@@ -15,6 +15,7 @@ export {
   topicCreationSettings,
   topicSettings,
 } from './groups.ts';
+export { kernelSettings } from './kernel-groups.ts';
 export { settingsHelp } from './help.ts';
 export {
   configFile,

@@ -20,6 +20,11 @@ const throttle: Throttle = {
   DroppedByOperation: [],
   FirstDropped: null,
   LastDropped: null,
+  FirstDroppedMicros: 0,
+  LastDroppedMicros: 0,
+  LostAlerts: 0,
+  Scope: '',
+  Containers: 0,
 };
 
 const identity = {

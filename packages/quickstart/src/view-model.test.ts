@@ -51,6 +51,11 @@ function event(operation: string, throttle: Partial<Throttle> = {}, fields: Part
       DroppedByOperation: [],
       FirstDropped: null,
       LastDropped: null,
+      FirstDroppedMicros: 0,
+      LastDroppedMicros: 0,
+      LostAlerts: 0,
+      Scope: '',
+      Containers: 0,
       ...throttle,
     },
   });

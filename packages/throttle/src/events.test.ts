@@ -96,6 +96,11 @@ describe('the records of an interval', () => {
           DroppedByOperation: [],
           FirstDropped: null,
           LastDropped: null,
+          FirstDroppedMicros: 0,
+          LastDroppedMicros: 0,
+          LostAlerts: 0,
+          Scope: '',
+          Containers: 0,
         },
       }),
     );
@@ -143,6 +148,11 @@ describe('the records of an interval', () => {
         DroppedByOperation: [{ Name: 'File', Alerts: 3 }],
         FirstDropped: { Partition: 2, Offset: 40 },
         LastDropped: { Partition: 2, Offset: 55 },
+        FirstDroppedMicros: 0,
+        LastDroppedMicros: 0,
+        LostAlerts: 0,
+        Scope: '',
+        Containers: 0,
       },
     });
   });

@@ -66,6 +66,12 @@ function record(event: IntervalEvent, operation: 'AlertThreshold' | 'AlertThresh
       DroppedByOperation: ended ? [...event.droppedByOperation] : [],
       FirstDropped: ended ? event.firstDropped : null,
       LastDropped: ended ? event.lastDropped : null,
+      // Only the kernel has something to say here.
+      FirstDroppedMicros: 0,
+      LastDroppedMicros: 0,
+      LostAlerts: 0,
+      Scope: '',
+      Containers: 0,
     },
   });
 }

@@ -4,6 +4,8 @@ import {
   httpSettings,
   integer,
   kafkaSettings,
+  kernelSettings,
+  limitsSettings,
   logSettings,
   registrySettings,
   sourceSettings,
@@ -14,6 +16,8 @@ import {
 
 export const producerSettings = {
   ...sourceSettings,
+  ...kernelSettings,
+  ...limitsSettings,
   ...spoolSettings,
   ...defineSettings({
     shutdownTimeoutSec: {

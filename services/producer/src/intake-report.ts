@@ -58,14 +58,15 @@ export class IntakeReport {
     return this.#waitingSinceMs !== undefined;
   }
 
-  line(line: Line, mapped: Mapped, deadLetter: DeadLetterReason | undefined): void {
-    this.totals.linesRead += 1;
+  /** Without a line it is a record that the source made. */
+  entry(line: Line | undefined, mapped: Mapped, deadLetter: DeadLetterReason | undefined): void {
+    if (line !== undefined) this.totals.linesRead += 1;
     if (deadLetter !== undefined) this.#deadLetter(line, deadLetter, mapped);
     else if (mapped.kind === 'alert') {
       this.#observed.alerts += 1;
       this.#observed.unknownKept += mapped.unknownFields;
       this.#observed.unknownDropped += mapped.droppedFields;
-      if (mapped.guessedTime) this.#guessedTime(line);
+      if (mapped.guessedTime) this.#guessedTime(line?.number ?? 0);
     }
   }
 
@@ -126,15 +127,15 @@ export class IntakeReport {
     this.#sayHowManyMore();
   }
 
-  #deadLetter(line: Line, reason: DeadLetterReason, mapped: Mapped): void {
+  #deadLetter(line: Line | undefined, reason: DeadLetterReason, mapped: Mapped): void {
     const { observer, logger, clock, sourceName } = this.#options;
     observer.deadLetter(reason);
     if (!this.#deadLetterLines.allow(clock.nowMs())) return;
     this.#sayHowManyMore();
     const detail = mapped.kind === 'refused' ? mapped.detail : 'its record is too large';
     logger.warn(
-      { source: sourceName, line: line.number, reason, detail, size: line.size },
-      `${sourceName}, line ${line.number}: dead letter, ${reason}: ${detail}`,
+      { source: sourceName, line: line?.number, reason, detail, size: line?.size },
+      `${sourceName}${line === undefined ? '' : `, line ${line.number}`}: dead letter, ${reason}: ${detail}`,
     );
   }
 
@@ -143,7 +144,7 @@ export class IntakeReport {
     if (more > 0) this.#options.logger.warn({ deadLetters: more }, `${more} more dead letters`);
   }
 
-  #guessedTime({ number }: Line): void {
+  #guessedTime(number: number): void {
     const { logger, sourceName } = this.#options;
     this.#observed.guessedTimes += 1;
     if (this.totals.guessedTimes + this.#observed.guessedTimes > 1) return;

@@ -1,6 +1,6 @@
-// Source to spool: reads lines, makes records of them, and stores them in groups, each with how far the source was read.
+// Source to spool: reads what the source has, makes records of it, and stores them in groups, each with how far the source was read.
 //
-//   lines --> stage --(full, or 50 ms old)--> one transaction: records, next number, cursor
+//   source --> stage --(full, or 50 ms old)--> one transaction: records, next number, cursor
 //                \--(no room)--> wait, or lose the stage and say so in the stream as soon as there is room
 import { extendLoss, type Loss, type LossReason } from './core/loss.ts';
 import type { Line, StreamPosition } from './core/line-splitter.ts';
@@ -10,7 +10,7 @@ import type { AlertEncoder } from './core/record.ts';
 import { Stage } from './core/stage.ts';
 import { ProducerError } from './errors.ts';
 import { IntakeReport, type IntakeTotals } from './intake-report.ts';
-import type { AlertSource, Clock, LineBatch, Logger, Spool } from './ports.ts';
+import type { AlertSource, Batch, Clock, Logger, SourceRecord, Spool } from './ports.ts';
 import type { Observer } from './totals.ts';
 import type { Wakeup } from './wakeup.ts';
 
@@ -32,7 +32,7 @@ export interface IntakeSettings {
 }
 
 export interface IntakeOptions {
-  readonly source: AlertSource;
+  readonly source: AlertSource<Batch>;
   readonly spool: Spool;
   readonly encoder: AlertEncoder;
   readonly mapContext: MapContext;
@@ -124,9 +124,9 @@ export class Intake {
 
   /** The next batch, or that the stage has waited long enough. */
   async #nextOrDue(
-    next: Promise<IteratorResult<LineBatch>>,
+    next: Promise<IteratorResult<Batch>>,
     stop: AbortSignal,
-  ): Promise<IteratorResult<LineBatch> | 'due' | 'stopped'> {
+  ): Promise<IteratorResult<Batch> | 'due' | 'stopped'> {
     const { clock, settings } = this.#options;
     const timer = new AbortController();
     const dueInMs =
@@ -140,23 +140,35 @@ export class Intake {
   }
 
   /** False when stopped before all of it was stored or staged. */
-  async #take({ lines, end }: LineBatch, stop: AbortSignal): Promise<boolean> {
-    const { settings, mapContext } = this.#options;
-    for (const line of lines) {
-      this.#add(line, readLine(line, mapContext));
+  async #take(batch: Batch, stop: AbortSignal): Promise<boolean> {
+    const { settings } = this.#options;
+    for (const entry of 'lines' in batch ? batch.lines : batch.records) {
+      if ('mapped' in entry) this.#addRecord(entry);
+      else this.#addLine(entry);
       const { records, bytes } = this.#stage;
       if (records.length < settings.commitRecords && bytes < settings.commitBytes()) continue;
       if (!(await this.#commit(stop))) return false;
     }
-    this.#position = end;
+    if ('lines' in batch) this.#position = batch.end;
     return true;
   }
 
-  #add(line: Line, mapped: Mapped): void {
+  #addLine(line: Line): void {
+    this.#add(line, readLine(line, this.#options.mapContext), {
+      offset: line.endOffset,
+      line: line.number,
+    });
+  }
+
+  #addRecord({ mapped, end }: SourceRecord): void {
+    this.#add(undefined, mapped, end);
+  }
+
+  #add(line: Line | undefined, mapped: Mapped, end: StreamPosition): void {
     if (this.#stage.records.length === 0) this.#stageBeganAtMs = this.#options.clock.nowMs();
     const deadLetter = this.#stage.add(line, mapped);
-    this.#position = { offset: line.endOffset, line: line.number };
-    this.#report.line(line, mapped, deadLetter);
+    this.#position = end;
+    this.#report.entry(line, mapped, deadLetter);
   }
 
   /** Stores the stage, or loses it if it must. False when `stop` aborted while it waited for room. */
@@ -199,6 +211,7 @@ export class Intake {
     this.#nextSequence = nextSequence;
     this.#loss = undefined;
     this.#begin();
+    source.stored?.(this.#position);
     stored.notify();
     return undefined;
   }
@@ -218,8 +231,8 @@ export class Intake {
   /** The stage's alerts use up their numbers. What is known of the loss is stored, as far as the disk allows. */
   #lose(reason: LossReason): void {
     const { spool, source } = this.#options;
-    const { firstSequence, numbered, deadLetters } = this.#stage;
-    this.#loss = extendLoss(this.#loss, firstSequence, numbered, reason);
+    const { firstSequence, numbered, deadLetters, alreadyLost } = this.#stage;
+    this.#loss = extendLoss(this.#loss, firstSequence, numbered, reason, alreadyLost);
     this.#nextSequence = firstSequence + numbered;
     this.#report.lost(reason, numbered, deadLetters);
     try {
@@ -228,6 +241,7 @@ export class Intake {
     } catch (error) {
       if (!(error instanceof ProducerError && error.code === 'SPOOL_DISK_FULL')) throw error;
     }
+    source.stored?.(this.#position);
     this.#begin();
   }
 

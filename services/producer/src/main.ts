@@ -4,17 +4,19 @@ import { ConfigError, configFile, EXIT_CONFIG, settingsHelp } from '@alert-throt
 import { stopSignal } from '@alert-throttle/lifecycle';
 import { createLogger } from '@alert-throttle/observability';
 import { producerSettings } from './config.ts';
-import { ProducerError } from './errors.ts';
+import { ProducerError, type ProducerErrorCode } from './errors.ts';
 import { runProducer } from './run.ts';
 import { summary } from './totals.ts';
 
 const USAGE = `Usage: npm run producer -- --file FILE [--source jsonl] [--config FILE] [--from-start]
+       npm run producer -- --source kernel [--config FILE]
 
-Produces alerts to Kafka: a file, or standard input (--file -), with one KubeArmor alert as JSON per line.
-Ends when all of it has been produced and acknowledged. A line {"Operation":"ContainerDeleted","ContainerID":"..."}
-says that a container is gone.
+Produces alerts to Kafka. From a file, or standard input (--file -), with one KubeArmor alert as JSON per line: ends when
+all of it has been produced and acknowledged. A line {"Operation":"ContainerDeleted","ContainerID":"..."} says that a
+container is gone. From the kernel: enforces the KubeArmorPolicy files of POLICY_DIR in the containers of this node by BPF
+programs, until it is stopped; the programs stay attached and go on enforcing (alertctl kernel shows them).
 
-  --source jsonl   where alerts come from (SOURCE)
+  --source NAME    where alerts come from: jsonl or kernel (SOURCE)
   --file FILE      the file, or - for standard input (FILE)
   --config FILE    settings as YAML (CONFIG_FILE)
   --from-start     read FILE from its start, even if an earlier run of it was interrupted
@@ -48,10 +50,13 @@ function readArguments() {
   }
 }
 
+const SETTINGS_CODES: ReadonlySet<ProducerErrorCode> = new Set(['SOURCE_UNREADABLE', 'KERNEL_UNUSABLE']);
+
 /** The source and the spool are settings too: what is wrong with them, a restart will not cure. */
 function exitCodeOf(error: unknown): number {
   if (error instanceof ConfigError) return error.exitCode;
-  return error instanceof ProducerError && error.code === 'SOURCE_UNREADABLE' ? EXIT_CONFIG : EXIT_FAILED;
+  const isSettings = error instanceof ProducerError && SETTINGS_CODES.has(error.code);
+  return isSettings ? EXIT_CONFIG : EXIT_FAILED;
 }
 
 const args = readArguments();

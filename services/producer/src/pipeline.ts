@@ -127,8 +127,10 @@ export class Pipeline {
     const { offset, line } = this.#intake.position;
     const percent =
       source.totalBytes === undefined ? '' : ` (${Math.floor((100 * offset) / source.totalBytes)} %)`;
+    const where =
+      this.#intake.totals.linesRead === 0 ? source.name : `line ${line}${percent} of ${source.name}`;
     const { alert } = this.#delivery.produced;
     const { records } = spool.usage();
-    return `line ${line}${percent} of ${source.name}, ${alert} alerts produced, ${records} records in the spool`;
+    return `${where}, ${alert} alerts produced, ${records} records in the spool`;
   }
 }

@@ -1,10 +1,11 @@
-// What the pipeline needs of the world: where lines come from, where records wait, where they go, what time it is.
+// What the pipeline needs of the world: where alerts come from, where records wait, where they go, what time it is.
 import type { Line, StreamPosition } from './core/line-splitter.ts';
 import type { Loss } from './core/loss.ts';
+import type { MappedAlert, MappedTombstone } from './core/map-alert.ts';
 import type { NewRecord } from './core/record.ts';
 
-/** A stream of lines, each of which should be one alert. */
-export interface AlertSource {
+/** A stream of alerts: as lines, each of which should be one, or as records that the source made itself. */
+export interface AlertSource<B extends Batch = LineBatch> {
   /** For people, and in dead letters: the file's name, or `stdin`. */
   readonly name: string;
   /** A regular file: what was not read can be read later, so nothing is lost by waiting. */
@@ -14,15 +15,30 @@ export interface AlertSource {
   /** Where this run began: after a restart a file goes on where it was left. */
   readonly start: StreamPosition;
   /** Batches in order, each of bounded size; the next is read when it is asked for. Throws SOURCE_UNREADABLE. */
-  batches(): AsyncIterable<LineBatch>;
+  batches(): AsyncIterable<B>;
   /** How to take the source up again at `position`; undefined where that cannot be done. */
   cursorAt(position: StreamPosition): Cursor | undefined;
+  /** Told after what was read up to `position` was stored, or lost and noted as such. */
+  stored?(position: StreamPosition): void;
   close(): Promise<void>;
 }
+
+export type Batch = LineBatch | RecordBatch;
 
 export interface LineBatch {
   readonly lines: readonly Line[];
   /** Just after the last line of the batch, blank ones included. */
+  readonly end: StreamPosition;
+}
+
+export interface RecordBatch {
+  readonly records: readonly SourceRecord[];
+}
+
+/** A loss that the source noticed is an alert, too: its `Lost` says how many. */
+export interface SourceRecord {
+  readonly mapped: MappedAlert | MappedTombstone;
+  /** Just after it. A source may hand out positions of its own kind: they come back to cursorAt() as they are. */
   readonly end: StreamPosition;
 }
 

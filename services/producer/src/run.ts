@@ -22,9 +22,12 @@ import { producerSettings, type ProducerConfig } from './config.ts';
 import { fieldTable } from './core/alert-fields.ts';
 import { DEAD_LETTER_VALUE_BYTES } from './core/dead-letters.ts';
 import type { LineLimits } from './core/line-splitter.ts';
+import type { KernelNode } from './kernel/kernel-node.ts';
+import { kernelGauges, kernelObserver } from './kernel/metrics.ts';
+import { openKernelNode } from './kernel/open-kernel-node.ts';
 import { prometheusObserver, spoolGauges } from './metrics.ts';
 import { Pipeline } from './pipeline.ts';
-import type { AlertSource, Spool } from './ports.ts';
+import type { AlertSource, Batch, Spool } from './ports.ts';
 import { summary, type Totals } from './totals.ts';
 
 export interface RunOptions {
@@ -55,7 +58,7 @@ const KAFKA_REQUEST_TIMEOUT_MS = 15_000;
 export async function runProducer(options: RunOptions): Promise<Totals> {
   const { env, configFile } = options;
   const config = loadConfig(producerSettings, { env, file: configFile });
-  if (config.file === undefined) throw fileMissing();
+  if (config.source === 'jsonl' && config.file === undefined) throw fileMissing();
   const logger = options.makeLogger(config);
   const spool = openSqliteSpool({
     dir: resolve(config.spoolDir),
@@ -63,26 +66,39 @@ export async function runProducer(options: RunOptions): Promise<Totals> {
     schemaVersion: newestVersion,
     nowMs: systemClock.nowMs,
   });
+  const metrics = new Metrics('producer');
   try {
-    const source = await openSource(config.file, config, spool, logger, options);
+    const opened = await openSource(config, spool, metrics, logger, options);
     try {
-      return await produce(config, spool, source, logger, options);
+      return await produce({ config, spool, opened, metrics, logger }, options);
     } finally {
-      await source.close();
+      await opened.close();
     }
   } finally {
     spool.close();
   }
 }
 
-async function produce(
-  config: ProducerConfig,
-  spool: Spool,
-  source: AlertSource,
-  logger: Logger,
-  options: RunOptions,
-): Promise<Totals> {
-  const metrics = new Metrics('producer');
+/** Where alerts come from, and what else there is to do with it. */
+interface OpenedSource {
+  readonly source: AlertSource<Batch>;
+  /** The kernel source decides and watches by itself, and has a state that operators ask for. */
+  readonly node?: KernelNode;
+  readonly updateGauges?: () => void;
+  close(): Promise<void>;
+}
+
+interface Run {
+  readonly config: ProducerConfig;
+  readonly spool: Spool;
+  readonly opened: OpenedSource;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+async function produce(run: Run, options: RunOptions): Promise<Totals> {
+  const { config, spool, metrics, logger } = run;
+  const { source, node } = run.opened;
   let spoolMaxBytes = config.spoolMaxBytes;
   const sink = kafkaSink(config, logger);
   const pipeline = new Pipeline({
@@ -109,13 +125,19 @@ async function produce(
     observer: prometheusObserver(metrics),
     shutdownMs: config.shutdownTimeoutSec * 1000,
   });
-  const http = await serve(config, metrics, pipeline, spool, logger);
-  const updateGauges = spoolGauges(metrics, { spool, clock: systemClock, state: () => pipeline.state });
+  const http = await serve(run, pipeline);
+  const updateSpoolGauges = spoolGauges(metrics, { spool, clock: systemClock, state: () => pipeline.state });
+  const updateGauges = (): void => {
+    updateSpoolGauges();
+    run.opened.updateGauges?.();
+  };
   updateGauges();
   const gauges = setInterval(updateGauges, GAUGES_MS);
-  const watcher = watch(options, config, logger, (maxBytes) => {
-    spoolMaxBytes = maxBytes;
-    spool.setMaxBytes(maxBytes);
+  const watcher = watch(options, config, logger, (changed) => {
+    spoolMaxBytes = changed.spoolMaxBytes;
+    spool.setMaxBytes(changed.spoolMaxBytes);
+    node?.setLimits(changed);
+    node?.setPostures(changed);
   });
   const stop = (): void => {
     logger.info({}, 'stopping: what was read is stored and sent as far as time allows');
@@ -128,6 +150,7 @@ async function produce(
       { source: source.name, brokers: config.kafkaBrokers, topic: config.rawTopic, bootId: spool.bootId },
       `producing ${source.name} to ${sink.target}, topic ${config.rawTopic}`,
     );
+    node?.start();
     const totals = await pipeline.run();
     logger.info({ ...totals }, `producer finished: ${summary(totals)}`);
     return totals;
@@ -139,6 +162,34 @@ async function produce(
 }
 
 async function openSource(
+  config: ProducerConfig,
+  spool: Spool,
+  metrics: Metrics,
+  logger: Logger,
+  options: RunOptions,
+): Promise<OpenedSource> {
+  if (config.source === 'jsonl') {
+    const source = await openLines(config.file ?? '-', config, spool, logger, options);
+    return { source, close: () => source.close() };
+  }
+  const { node, kernel } = openKernelNode({
+    config,
+    nodeId: config.nodeId ?? nodeId(),
+    spool,
+    cwd: options.cwd,
+    clock: systemClock,
+    logger,
+    observer: kernelObserver(metrics),
+  });
+  return {
+    source: node.source,
+    node,
+    updateGauges: kernelGauges(metrics, kernel, () => node.figures),
+    close: () => node.close(),
+  };
+}
+
+async function openLines(
   file: string,
   config: ProducerConfig,
   spool: Spool,
@@ -186,24 +237,20 @@ function kafkaSink(config: ProducerConfig, logger: Logger): KafkaSink {
   });
 }
 
-function serve(
-  config: ProducerConfig,
-  metrics: Metrics,
-  pipeline: Pipeline,
-  spool: Spool,
-  logger: Logger,
-): Promise<HttpServer> {
+function serve({ config, metrics, spool, logger, opened }: Run, pipeline: Pipeline): Promise<HttpServer> {
+  const { node } = opened;
   const detail = (): Record<string, unknown> => {
     const { records, bytes } = spool.usage();
-    return { ...pipeline.state, spoolRecords: records, spoolBytes: bytes };
+    const kernel = node === undefined ? {} : { kernel: node.status };
+    return { ...pipeline.state, spoolRecords: records, spoolBytes: bytes, ...kernel };
   };
   return startHttp({
     host: config.httpHost,
     port: config.httpPort,
     usualPort: USUAL_HTTP_PORT,
     metrics,
-    health: () => ({ ok: true, detail: detail() }),
-    ready: () => ({ ok: pipeline.state.connected, detail: detail() }),
+    health: () => ({ ok: node?.isAlive ?? true, detail: detail() }),
+    ready: () => ({ ok: pipeline.state.connected && (node?.isArmed ?? true), detail: detail() }),
     logger,
   });
 }
@@ -212,7 +259,7 @@ function watch(
   { env, configFile: file }: RunOptions,
   current: ProducerConfig,
   logger: Logger,
-  applySpoolMaxBytes: (maxBytes: number) => void,
+  apply: (config: ProducerConfig) => void,
 ): ConfigWatcher {
   const tellRestart = (keys: readonly string[]): void => {
     if (keys.length > 0)
@@ -223,7 +270,7 @@ function watch(
     file,
     current,
     onChange: (config, { applied, restartNeeded }) => {
-      applySpoolMaxBytes(config.spoolMaxBytes);
+      apply(config);
       logger.info({ applied }, `settings applied: ${applied.join(', ')}`);
       tellRestart(restartNeeded);
     },

@@ -261,6 +261,11 @@ function thresholdOf(container: number, atMicros: number, policy: string): Alert
       DroppedByOperation: [],
       FirstDropped: null,
       LastDropped: null,
+      FirstDroppedMicros: 0,
+      LastDroppedMicros: 0,
+      LostAlerts: 0,
+      Scope: '',
+      Containers: 0,
     },
   });
 }

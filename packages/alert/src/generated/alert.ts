@@ -93,7 +93,7 @@ export interface Throttle {
   Profile: string;
   /** Counts only what arrived after the interval was reported. */
   Late: boolean;
-  /** Empty at the crossing; then expired, limits or container. */
+  /** Empty at the crossing; then expired, limits, policy or container. */
   EndedBy: string;
   Trigger: Trigger | null;
   /** Largest first. */
@@ -102,6 +102,16 @@ export interface Throttle {
   DroppedByOperation: NameCount[];
   FirstDropped: LogPosition | null;
   LastDropped: LogPosition | null;
+  /** When the first alert was dropped; only where the kernel dropped it, so that it is in no log. */
+  FirstDroppedMicros: number;
+  /** The same of the last one. */
+  LastDroppedMicros: number;
+  /** Alerts of this window that were to go out, but the kernel's ring had no room; not among the dropped ones. */
+  LostAlerts: number;
+  /** Empty: the window of one container. overflow: the one that containers share while the kernel's map is full. */
+  Scope: string;
+  /** How many containers share the window; 0 where it is of one. */
+  Containers: number;
 }
 
 /** The alert that crossed the threshold. */
@@ -128,7 +138,7 @@ export interface Lost {
   LostAlerts: number;
   First: number;
   Last: number;
-  /** What First and Last number: sequence or offset. */
+  /** What First and Last are: sequence, offset, ring or EventTimeMicros. */
   Counter: string;
   Reason: string;
 }

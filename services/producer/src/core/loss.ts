@@ -10,10 +10,12 @@ export interface Loss {
   readonly first: number;
   readonly last: number;
   readonly reason: LossReason;
+  /** Alerts of before: those whose loss the source had announced in one of these. */
+  readonly more?: number;
 }
 
 export function lostAlerts(loss: Loss): number {
-  return loss.last - loss.first + 1;
+  return loss.last - loss.first + 1 + (loss.more ?? 0);
 }
 
 /** The loss after `count` further alerts, numbered from `first` on, were lost. The reason is that of the first ones. */
@@ -22,10 +24,12 @@ export function extendLoss(
   first: number,
   count: number,
   reason: LossReason,
+  alreadyLost = 0,
 ): Loss | undefined {
   if (count === 0) return loss;
   const last = first + count - 1;
-  return loss === undefined ? { first, last, reason } : { ...loss, last };
+  const more = alreadyLost + (loss?.more ?? 0);
+  return { first, reason, ...loss, last, ...(more > 0 ? { more } : {}) };
 }
 
 /** The record that announces a loss. It has a number of its own, so that a repeat of it is noticed. */

@@ -12,6 +12,9 @@ import { recordBytes, type AlertEncoder, type NewRecord } from './record.ts';
 /** The throttler refuses larger records. */
 export const MAX_ALERT_BYTES = 256 * 1024;
 
+/** In dead letters of records that were no line. */
+const NO_LINE = { number: 0, bytes: Buffer.alloc(0), size: 0 };
+
 export interface StageIdentity {
   readonly nodeId: string;
   readonly bootId: string;
@@ -25,6 +28,7 @@ export class Stage {
   #bytes = 0;
   #numbered = 0;
   #deadLetters = 0;
+  #alreadyLost = 0;
   #firstSequence = 1;
   #announced: Loss | undefined;
 
@@ -51,6 +55,11 @@ export class Stage {
     return this.#deadLetters;
   }
 
+  /** Alerts that the source lost, as its records in this stage say. */
+  get alreadyLost(): number {
+    return this.#alreadyLost;
+  }
+
   get firstSequence(): number {
     return this.#firstSequence;
   }
@@ -70,6 +79,7 @@ export class Stage {
     this.#bytes = 0;
     this.#numbered = 0;
     this.#deadLetters = 0;
+    this.#alreadyLost = 0;
     this.#firstSequence = firstSequence;
     this.#announced = loss;
     if (loss === undefined) return;
@@ -78,8 +88,8 @@ export class Stage {
     this.#push('alertsLost', containerKey(event), this.#encoder.encode(event), null);
   }
 
-  /** Adds what was read of a line. Returns why it became a dead letter, if it did. */
-  add(line: Line, mapped: Mapped): DeadLetterReason | undefined {
+  /** Adds what was read: of a line, or a record that the source made. Returns why it became a dead letter, if it did. */
+  add(line: Line | undefined, mapped: Mapped): DeadLetterReason | undefined {
     switch (mapped.kind) {
       case 'alert':
         return this.#addAlert(line, mapped.alert);
@@ -92,7 +102,7 @@ export class Stage {
     }
   }
 
-  #addAlert(line: Line, alert: Alert): DeadLetterReason | undefined {
+  #addAlert(line: Line | undefined, alert: Alert): DeadLetterReason | undefined {
     alert.BootID = this.#identity.bootId;
     alert.Sequence = this.nextSequence;
     const value = this.#encoder.encode(alert);
@@ -103,6 +113,7 @@ export class Stage {
     }
     this.#push('alert', containerKey(alert), value, null);
     this.#numbered += 1;
+    this.#alreadyLost += alert.Lost?.LostAlerts ?? 0;
     return undefined;
   }
 
@@ -113,15 +124,16 @@ export class Stage {
     this.#numbered += 1;
   }
 
-  #addDeadLetter(line: Line, { reason, detail }: Refusal): void {
-    const value = line.bytes.subarray(0, DEAD_LETTER_VALUE_BYTES);
+  #addDeadLetter(line: Line | undefined, { reason, detail }: Refusal): void {
+    const { bytes, number, size } = line ?? NO_LINE;
+    const value = bytes.subarray(0, DEAD_LETTER_VALUE_BYTES);
     const headers = {
       reason,
       detail,
       source: this.#identity.sourceName,
-      line: String(line.number),
-      size: String(line.size),
-      truncated: String(value.length < line.size),
+      line: String(number),
+      size: String(size),
+      truncated: String(value.length < size),
       nodeId: this.#identity.nodeId,
     };
     this.#push('deadLetter', `host:${this.#identity.nodeId}`, value, JSON.stringify(headers));

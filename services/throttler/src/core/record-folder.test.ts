@@ -165,6 +165,11 @@ describe('eligible for throttling', () => {
     expect(decoded(ended?.value, on.schemas).Throttle).toMatchObject({
       FirstDropped: { Partition: 3, Offset: 42 },
       LastDropped: { Partition: 3, Offset: 43 },
+      FirstDroppedMicros: 0,
+      LastDroppedMicros: 0,
+      LostAlerts: 0,
+      Scope: '',
+      Containers: 0,
       Trigger: { Operation: 'Process', PolicyName: 'p1', Source: '/bin/sh', Resource: '/usr/bin/apt' },
     });
   });

@@ -1,0 +1,120 @@
+// The containers of this node: known from the kernel's events and from what is there at the start, until after their
+// last report.
+import type { KnownContainer } from './core/container-state.ts';
+import { containerAt, describeContainer, type NodeIdentity } from './core/container.ts';
+import type { Identity } from './core/alert-of-event.ts';
+import { NO_LABELS, type Labels } from './core/labels.ts';
+import type { Cgroups } from './adapters/cgroups.ts';
+import type { SavedContainer } from './adapters/state-file.ts';
+
+export interface ContainersOptions {
+  readonly cgroups: Cgroups;
+  readonly node: NodeIdentity;
+  readonly nowMs: () => number;
+  /** There is a container that was not known before. */
+  readonly onFound: (container: KnownContainer) => void;
+}
+
+/** Events of a container may still be on their way after it is gone. */
+const REMEMBERED_MS = 60_000;
+
+export class Containers {
+  readonly #options: ContainersOptions;
+  readonly #byCgroup = new Map<bigint, KnownContainer>();
+  /** Gone, but their names are still needed. */
+  readonly #gone = new Map<bigint, { readonly identity: Identity; readonly untilMs: number }>();
+  #labels: Labels = NO_LABELS;
+
+  constructor(options: ContainersOptions) {
+    this.#options = options;
+  }
+
+  get all(): readonly KnownContainer[] {
+    return [...this.#byCgroup.values()];
+  }
+
+  get(cgroupId: bigint): KnownContainer | undefined {
+    return this.#byCgroup.get(cgroupId);
+  }
+
+  identityOf(cgroupId: bigint): Identity | undefined {
+    return this.#byCgroup.get(cgroupId)?.known.identity ?? this.#gone.get(cgroupId)?.identity;
+  }
+
+  /** Names of an earlier run: of containers that may have ended while the producer was away. */
+  remember(saved: readonly SavedContainer[]): void {
+    const untilMs = this.#options.nowMs() + REMEMBERED_MS;
+    for (const { cgroupId, identity } of saved) this.#gone.set(BigInt(cgroupId), { identity, untilMs });
+  }
+
+  /** Other names for the containers that are there; and others may be containers now. */
+  setLabels(labels: Labels): void {
+    this.#labels = labels;
+    for (const container of this.#byCgroup.values())
+      container.known = describeContainer(container.known.place, labels, this.#options.node);
+    this.scan();
+  }
+
+  /** Finds what is there; and which containers went away unseen. */
+  scan(): void {
+    const seen = new Set<bigint>();
+    for (const { id, path } of this.#options.cgroups.walk()) {
+      seen.add(id);
+      this.created(id, path, undefined);
+    }
+    for (const id of this.#byCgroup.keys()) if (!seen.has(id)) this.removed(id);
+  }
+
+  /** A cgroup was made; `atMicros` is when, where that was seen. */
+  created(cgroupId: bigint, cgroupPath: string, atMicros: number | undefined): void {
+    if (this.#byCgroup.has(cgroupId)) return;
+    const known = containerAt(cgroupPath, this.#labels, this.#options.node);
+    if (known === undefined) return;
+    const container: KnownContainer = {
+      cgroupId,
+      known,
+      createdAtMicros: atMicros,
+      enforced: undefined,
+      facts: undefined,
+      running: false,
+      lastWithoutMicros: atMicros,
+      lateAtMicros: undefined,
+      announced: false,
+      refusedFor: undefined,
+      throttled: false,
+      removedAtMs: undefined,
+    };
+    this.#gone.delete(cgroupId);
+    this.#byCgroup.set(cgroupId, container);
+    this.#options.onFound(container);
+  }
+
+  removed(cgroupId: bigint): void {
+    const container = this.#byCgroup.get(cgroupId);
+    if (container) container.removedAtMs ??= this.#options.nowMs();
+  }
+
+  /** Its last report is out. */
+  forget(cgroupId: bigint): void {
+    const container = this.#byCgroup.get(cgroupId);
+    if (container === undefined) return;
+    this.#byCgroup.delete(cgroupId);
+    const untilMs = this.#options.nowMs() + REMEMBERED_MS;
+    this.#gone.set(cgroupId, { identity: container.known.identity, untilMs });
+  }
+
+  /** Lets go of names that nobody will ask for any more. */
+  tidy(): void {
+    const nowMs = this.#options.nowMs();
+    for (const [cgroupId, { untilMs }] of this.#gone) if (untilMs <= nowMs) this.#gone.delete(cgroupId);
+  }
+
+  /** For the next run. */
+  get saved(): SavedContainer[] {
+    return this.all.map(({ cgroupId, known }) => ({
+      cgroupId: String(cgroupId),
+      cgroupPath: known.place.cgroupPath,
+      identity: known.identity,
+    }));
+  }
+}

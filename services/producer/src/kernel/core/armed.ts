@@ -1,0 +1,57 @@
+// Which kinds of rules are enforced on this node, as far as that is proven; and what is to be said when that changes.
+import { KINDS, type Kind } from '@alert-throttle/policy';
+
+export interface ArmedState {
+  readonly armed: readonly Kind[];
+  /** With the reason. */
+  readonly disarmed: ReadonlyMap<Kind, string>;
+}
+
+/** Hooks without which a kind of rule has a hole. Where a kernel has one of several that do the same, they stand together. */
+const NEEDED_HOOKS: Readonly<Record<Kind, readonly (readonly string[])[]>> = {
+  process: [['lsm/bprm_check_security'], ['lsm/mmap_file'], ['lsm/file_mprotect']],
+  file: [
+    ['lsm/file_open'],
+    ['lsm/file_permission'],
+    ['lsm/path_unlink', 'lsm/inode_unlink'],
+    ['lsm/path_rename', 'lsm/inode_rename'],
+    ['lsm/path_link', 'lsm/inode_link'],
+    ['lsm/path_truncate', 'lsm/file_truncate'],
+  ],
+  network: [['lsm/socket_create'], ['lsm/socket_connect']],
+  capability: [['lsm/capable']],
+};
+
+export interface ProgramAt {
+  readonly hook: string;
+  readonly attached: boolean;
+  readonly reason: string | undefined;
+}
+
+/** Kinds that cannot be enforced, since a hook that they need has no program. */
+export function missingHooks(programs: readonly ProgramAt[]): Map<Kind, string> {
+  const missing = new Map<Kind, string>();
+  for (const kind of KINDS) {
+    for (const alternatives of NEEDED_HOOKS[kind]) {
+      const there = programs.filter(({ hook }) => alternatives.includes(hook));
+      if (there.some(({ attached }) => attached)) continue;
+      const reason = there.find((program) => program.reason !== undefined)?.reason ?? 'it has no program';
+      missing.set(kind, `the hook ${alternatives.join(' or ')} is not attached: ${reason}`);
+      break;
+    }
+  }
+  return missing;
+}
+
+export function armedState(failures: ReadonlyMap<Kind, string>): ArmedState {
+  return { armed: KINDS.filter((kind) => !failures.has(kind)), disarmed: failures };
+}
+
+/** Reasons are part of it: an operator wants to know that there is another one now. */
+export function sameState(left: ArmedState | undefined, right: ArmedState): boolean {
+  return left !== undefined && textOf(left) === textOf(right);
+}
+
+function textOf({ disarmed }: ArmedState): string {
+  return JSON.stringify(KINDS.map((kind) => disarmed.get(kind) ?? null));
+}

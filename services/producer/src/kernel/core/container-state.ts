@@ -1,0 +1,38 @@
+// What changes about a container while it is there.
+import type { ProcessFacts } from '../adapters/processes.ts';
+import type { RuleSetHandle } from '../kernel-port.ts';
+import type { Known } from './container.ts';
+
+/** What is in force for a container in the kernel. */
+export interface Enforced {
+  /** Undefined: no rules. */
+  readonly handle: RuleSetHandle | undefined;
+  /** Equal content, equal key; '' without rules. */
+  readonly key: string;
+  readonly policies: readonly string[];
+  readonly rules: number;
+}
+
+export interface KnownContainer {
+  readonly cgroupId: bigint;
+  known: Known;
+  /** When its cgroup was made; undefined where it was there before the producer. */
+  readonly createdAtMicros: number | undefined;
+  /** Undefined: not registered in the kernel yet. */
+  enforced: Enforced | undefined;
+  /** Of the process that began it; undefined while its runtime builds it: paths inside cannot be resolved yet. */
+  facts: ProcessFacts | undefined;
+  /** Its own program runs. */
+  running: boolean;
+  /** When its own program was last seen not to run yet. */
+  lastWithoutMicros: number | undefined;
+  /** When what is in force for it was put in force, if it ran already by then. */
+  lateAtMicros: number | undefined;
+  /** That its rules are in force was said. */
+  announced: boolean;
+  /** Why other rules could not be put in force; said once. */
+  refusedFor: string | undefined;
+  /** An interval of its was announced, and its end was not. */
+  throttled: boolean;
+  removedAtMs: number | undefined;
+}

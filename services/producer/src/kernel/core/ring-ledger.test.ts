@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest';
+import { RingLedger } from './ring-ledger.ts';
+
+const LIFE = 'boot-1';
+
+function fresh(): RingLedger {
+  return new RingLedger(LIFE, { stored: undefined, takenOver: false });
+}
+
+function again(stored: string, life = LIFE): RingLedger {
+  return new RingLedger(life, { stored, takenOver: true });
+}
+
+const NOTHING = { lost: [], skipped: 0 };
+
+describe('RingLedger', () => {
+  it('counts what each ring skipped', () => {
+    const ledger = fresh();
+    expect(ledger.admit('enforcement', 1)).toEqual(NOTHING);
+    expect(ledger.admit('audit', 3)).toEqual({ lost: [], skipped: 2 });
+    expect(ledger.admit('enforcement', 4)).toEqual({ lost: [], skipped: 2 });
+    expect(ledger.admit('enforcement', 5)).toEqual(NOTHING);
+  });
+
+  it('knows after a restart what was dealt with', () => {
+    const before = fresh();
+    for (const number of [1, 2, 3]) before.admit('audit', number);
+    const after = again(before.stateAt(3, before.marks));
+    expect(after.admit('audit', 2)).toBeUndefined();
+    expect(after.admit('audit', 3)).toBeUndefined();
+    expect(after.admit('audit', 6)).toEqual({ lost: [], skipped: 2 });
+    expect(after.admit('enforcement', 1)).toEqual(NOTHING);
+  });
+
+  it('begins anew with other rings', () => {
+    const before = fresh();
+    for (const number of [1, 2, 3]) before.admit('audit', number);
+    const stored = before.stateAt(3, before.marks);
+    expect(again(stored, 'boot-2').admit('audit', 1)).toEqual(NOTHING);
+    expect(new RingLedger(LIFE, { stored, takenOver: false }).admit('audit', 1)).toEqual(NOTHING);
+  });
+
+  it('begins rings of which it knows nothing with what comes first', () => {
+    const ledger = again('');
+    expect(ledger.admit('audit', 1000)).toEqual(NOTHING);
+    expect(ledger.admit('audit', 1002)).toEqual({ lost: [], skipped: 1 });
+  });
+
+  it.each(['', 'not json', '{}', '{"life":"boot-1","enforcement":-1,"audit":0,"waiting":[]}'])(
+    'takes %j for nothing',
+    (stored) => {
+      expect(again(stored).marks).toEqual({ enforcement: 0, audit: 0 });
+    },
+  );
+
+  it('takes again what waited when an earlier run ended', () => {
+    const before = fresh();
+    before.admit('audit', 1);
+    before.waits('audit', 1);
+    before.admit('audit', 2);
+    const after = again(before.stateAt(1, before.marks));
+    expect(after.admit('audit', 1)).toEqual(NOTHING);
+    expect(after.admit('audit', 1)).toBeUndefined();
+    expect(after.admit('audit', 2)).toBeUndefined();
+    expect(after.admit('audit', 3)).toEqual(NOTHING);
+  });
+
+  it('names what waited, and the ring does not have any more', () => {
+    const before = fresh();
+    before.admit('audit', 1);
+    before.waits('audit', 1);
+    before.admit('audit', 2);
+    const after = again(before.stateAt(1, before.marks));
+    expect(after.admit('audit', 3)).toEqual({ lost: [1], skipped: 0 });
+  });
+
+  it('owes an alert that waited until it is stored itself', () => {
+    const ledger = fresh();
+    ledger.admit('audit', 1);
+    ledger.waits('audit', 1);
+    ledger.admit('audit', 2);
+    ledger.queued('audit', 1, 2);
+    const waitingAt = (position: number): unknown =>
+      (JSON.parse(ledger.stateAt(position, ledger.marks)) as { waiting: unknown }).waiting;
+    expect(waitingAt(1)).toEqual([['audit', 1]]);
+    expect(waitingAt(2)).toEqual([]);
+    ledger.stored(2);
+    expect(waitingAt(1)).toEqual([]);
+  });
+
+  it('does not name what came after the marks of the position', () => {
+    const ledger = fresh();
+    ledger.admit('audit', 1);
+    const { marks } = ledger;
+    ledger.admit('audit', 2);
+    ledger.waits('audit', 2);
+    expect(JSON.parse(ledger.stateAt(1, marks))).toMatchObject({ audit: 1, waiting: [] });
+  });
+});

@@ -1,0 +1,183 @@
+// Brings policies and containers together: what applies to each, resolved inside it, into the kernel; whole or not at all.
+import {
+  DEFAULT_POSTURE_SETTINGS,
+  rulesFor,
+  type CompiledRule,
+  type Kind,
+  type Policy,
+  type PostureSettings,
+  type RuleSet,
+} from '@alert-throttle/policy';
+import type { ProcessFacts } from './adapters/processes.ts';
+import type { Enforced, KnownContainer } from './core/container-state.ts';
+import { resolveRuleSet, type Misleading, type Resolve } from './core/rule-paths.ts';
+import type { Kernel, RootFacts, RuleSetHandle } from './kernel-port.ts';
+import { reasonOf } from '../errors.ts';
+
+export type PostureConfig = Pick<
+  PostureSettings,
+  'defaultFilePosture' | 'defaultNetworkPosture' | 'defaultCapabilitiesPosture'
+>;
+
+export interface EnforcementOptions {
+  readonly kernel: Pick<
+    Kernel,
+    | 'installRuleSet'
+    | 'removeRuleSet'
+    | 'registerContainer'
+    | 'updateContainer'
+    | 'setRuleSet'
+    | 'removeContainer'
+    | 'resolve'
+  >;
+  readonly descendants: (cgroupPath: string) => readonly bigint[];
+  readonly profile: number;
+  /** Has to be on the disk when it returns: from then on the kernel raises events with these numbers. */
+  readonly saveRules: (rules: readonly CompiledRule[]) => void;
+  /** Other rules are in force for it now. */
+  readonly onApplied: (container: KnownContainer, enforced: Enforced) => void;
+  readonly onMisleading: (container: KnownContainer, misleading: Misleading) => void;
+  /** What was in force before is still in force. */
+  readonly onRefused: (container: KnownContainer, policies: readonly string[], reason: string) => void;
+}
+
+export class Enforcement {
+  readonly #options: EnforcementOptions;
+  #policies: readonly Policy[] = [];
+  #postures: PostureSettings = DEFAULT_POSTURE_SETTINGS;
+  /** Why rules of a kind cannot be enforced here. */
+  #disarmed: ReadonlyMap<Kind, string> = new Map();
+  /** Warned of, by container: each once. */
+  readonly #warned = new Map<bigint, Set<string>>();
+
+  constructor(options: EnforcementOptions) {
+    this.#options = options;
+  }
+
+  setPolicies(policies: readonly Policy[]): void {
+    this.#policies = policies;
+  }
+
+  setPostures(postures: PostureConfig): void {
+    this.#postures = { ...this.#postures, ...postures };
+  }
+
+  setDisarmed(disarmed: ReadonlyMap<Kind, string>): void {
+    this.#disarmed = disarmed;
+  }
+
+  /** Policies that need what this node cannot enforce, with the reason. They are not in force anywhere. */
+  get unenforceable(): ReadonlyMap<Policy, string> {
+    const refused = new Map<Policy, string>();
+    for (const policy of this.#policies) {
+      const kind = policy.rules.map((rule) => rule.kind).find((one) => this.#disarmed.has(one));
+      if (kind !== undefined)
+        refused.set(policy, `${kind} rules cannot be enforced here: ${this.#disarmed.get(kind) ?? ''}`);
+    }
+    return refused;
+  }
+
+  /** Paths inside the container can be resolved now. */
+  built(container: KnownContainer, facts: ProcessFacts): void {
+    container.facts = facts;
+    if (container.enforced) this.#options.kernel.updateContainer(container.cgroupId, rootFacts(facts));
+    this.apply(container);
+  }
+
+  /** From now on its tasks are the container's in any case, also where the kernel saw no exec. */
+  running(container: KnownContainer, facts: ProcessFacts): void {
+    container.facts = facts;
+    container.running = true;
+    if (container.enforced)
+      this.#options.kernel.updateContainer(container.cgroupId, { ...rootFacts(facts), starting: false });
+  }
+
+  /**
+   * Brings the container's rules up to date. While its runtime builds it they are in force as they are written, from its
+   * first exec on. What cannot be installed is told, and changes nothing.
+   */
+  apply(container: KnownContainer): void {
+    if (container.removedAtMs !== undefined) return;
+    const refused = this.unenforceable;
+    const usable = this.#policies.filter((policy) => !refused.has(policy));
+    const { ruleSet, policies } = rulesFor(usable, container.known.subject, this.#postures);
+    const names = ruleSet === undefined ? [] : policies.map(({ name }) => name);
+    try {
+      this.#install(container, ruleSet && this.#resolve(container, ruleSet), names);
+    } catch (error) {
+      this.#options.onRefused(container, names, reasonOf(error));
+    }
+  }
+
+  /** The container is gone, and its last report is out. */
+  remove(container: KnownContainer): void {
+    const { kernel } = this.#options;
+    this.#warned.delete(container.cgroupId);
+    if (container.enforced === undefined) return;
+    kernel.removeContainer(container.cgroupId);
+    if (container.enforced.handle) kernel.removeRuleSet(container.enforced.handle);
+    container.enforced = undefined;
+  }
+
+  #resolve(container: KnownContainer, ruleSet: RuleSet): RuleSet {
+    const { facts } = container;
+    if (facts === undefined) return ruleSet;
+    const resolve: Resolve = (path) => {
+      const target = this.#options.kernel.resolve(facts.pid, path);
+      return target === undefined || !path.endsWith('/') || target.endsWith('/') ? target : `${target}/`;
+    };
+    const { ruleSet: resolved, misleading } = resolveRuleSet(ruleSet, resolve);
+    this.#warn(container, misleading);
+    return resolved;
+  }
+
+  #warn(container: KnownContainer, misleading: readonly Misleading[]): void {
+    const before = this.#warned.get(container.cgroupId);
+    const keys = new Set<string>();
+    for (const one of misleading) {
+      const key = JSON.stringify([one.rule.number, one.path, one.target]);
+      keys.add(key);
+      if (before?.has(key) !== true) this.#options.onMisleading(container, one);
+    }
+    this.#warned.set(container.cgroupId, keys);
+  }
+
+  #install(container: KnownContainer, ruleSet: RuleSet | undefined, policies: readonly string[]): void {
+    const { kernel, saveRules, onApplied } = this.#options;
+    const before = container.enforced;
+    const key = ruleSet?.key ?? '';
+    if (before?.key === key) return;
+    if (ruleSet) saveRules(ruleSet.rules);
+    const handle = ruleSet && kernel.installRuleSet(ruleSet);
+    try {
+      if (before) kernel.setRuleSet(container.cgroupId, handle);
+      else this.#register(container, handle);
+    } catch (error) {
+      if (handle) kernel.removeRuleSet(handle);
+      throw error;
+    }
+    container.refusedFor = undefined;
+    container.enforced = { handle, key, policies, rules: ruleSet?.rules.length ?? 0 };
+    if (before?.handle) kernel.removeRuleSet(before.handle);
+    // A container without rules is nothing to tell, unless it had some.
+    if (handle ?? before?.handle) onApplied(container, container.enforced);
+  }
+
+  #register({ cgroupId, known, facts, running }: KnownContainer, ruleSet: RuleSetHandle | undefined): void {
+    const { kernel, descendants, profile } = this.#options;
+    kernel.registerContainer({
+      cgroupId,
+      descendants: () => descendants(known.place.cgroupPath),
+      ruleSet,
+      profile,
+      starting: !running,
+      ...(facts ? rootFacts(facts) : UNKNOWN_ROOT),
+    });
+  }
+}
+
+const UNKNOWN_ROOT: RootFacts = { privileged: false, pidNs: 0, mntNs: 0, rootDev: 0n, rootIno: 0n };
+
+function rootFacts({ privileged, pidNs, mntNs, rootDev, rootIno }: ProcessFacts): RootFacts {
+  return { privileged, pidNs, mntNs, rootDev, rootIno };
+}

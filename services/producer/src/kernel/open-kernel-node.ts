@@ -1,0 +1,76 @@
+// Settings become the kernel source. What the machine lacks is one error that names it and what would help.
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import { KernelError, openKernel } from '@alert-throttle/kernel';
+import type { ProducerConfig } from '../config.ts';
+import { ProducerError } from '../errors.ts';
+import type { Clock, Logger, Spool } from '../ports.ts';
+import { cgroup2Mount, Cgroups } from './adapters/cgroups.ts';
+import { KernelNode } from './kernel-node.ts';
+import type { Kernel } from './kernel-port.ts';
+import { lateRegistration } from './late-registration.ts';
+import type { KernelObserver } from './observer.ts';
+import { KERNEL_SOURCE } from './record-queue.ts';
+
+export interface OpenKernelNodeOptions {
+  readonly config: ProducerConfig;
+  readonly nodeId: string;
+  readonly spool: Spool;
+  readonly cwd: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly observer: KernelObserver;
+}
+
+/** What an alert names as its enforcer. */
+const ENFORCER_NAMES = { bpflsm: 'BPFLSM' } as const;
+
+const USUAL_CGROUP_ROOT = '/sys/fs/cgroup';
+
+/** Loads and attaches, or takes over what is there. Nothing is decided by it before start(). Throws KERNEL_UNUSABLE. */
+export function openKernelNode(options: OpenKernelNodeOptions): { node: KernelNode; kernel: Kernel } {
+  const { config, nodeId, spool, cwd, clock, logger, observer } = options;
+  const cgroupRoot = cgroup2Mount(readFileSync('/proc/self/mountinfo', 'utf8')) ?? USUAL_CGROUP_ROOT;
+  const kernel = open(config, cgroupRoot);
+  kernel.setFailClosed(config.failMode === 'closed');
+  const node = new KernelNode({
+    kernel,
+    cgroups: new Cgroups(cgroupRoot),
+    node: { clusterName: config.clusterName, hostName: hostname(), nodeId },
+    enforcer: ENFORCER_NAMES[config.enforcer],
+    stateDir: resolve(config.spoolDir),
+    policyDir: resolve(cwd, config.policyDir ?? ''),
+    labelsFile: config.labelsFile === undefined ? undefined : resolve(cwd, config.labelsFile),
+    limits: config,
+    postures: config,
+    cursor: spool.cursor(KERNEL_SOURCE),
+    clock,
+    logger,
+    observer,
+  });
+  return { node, kernel };
+}
+
+function open(config: ProducerConfig, cgroupRoot: string): Kernel {
+  try {
+    return lateRegistration(openKernel({
+      pinDir: config.pinDir,
+      cgroupRoot,
+      sizes: {
+        containers: config.maxContainers,
+        members: config.maxContainerCgroups,
+        rulesets: config.maxRuleSets,
+        rules: config.maxRules,
+        names: config.maxRuleNames,
+        windows: config.maxWindows,
+        enforcementRingBytes: config.enforcementRingBytes,
+        auditRingBytes: config.auditRingBytes,
+      },
+    }));
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    const message = `SOURCE=kernel cannot start (${error.code}): ${error.message}. ${error.hint}`;
+    throw new ProducerError('KERNEL_UNUSABLE', message, { cause: error });
+  }
+}

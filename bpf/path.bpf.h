@@ -24,7 +24,6 @@
 #define AT_STEPS_MAX (AT_DEPTH_MAX + 32) /* components and mounts of one walk */
 #define AT_PARTIALS 4                    /* ancestors of which one pass remembers the hash */
 #define AT_DEPTH_WORDS 3                 /* of a bitmap of depths */
-#define AT_WORDS 4                       /* words of a name that are read at a time */
 
 enum at_walk_state {
 	AT_WALK_GOING,
@@ -79,7 +78,7 @@ struct at_component {
 	__u64 name;
 };
 
-struct at_words { __u64 word[AT_WORDS]; };
+struct at_words { __u64 word[AT_HASH_WORDS]; };
 
 static __always_inline __u64 at_mix(__u64 print, __u64 value)
 {
@@ -314,9 +313,7 @@ __noinline __u64 at_hash_component(__u64 name, __u32 length)
 		if (from >= length)
 			break;
 		at_read_words(&words, name, length, from);
-		for (int i = 0; i < AT_WORDS; i++)
-			if (from + i * 8 < length)
-				hash = at_hash_word(hash, words.word[i]);
+		hash = at_hash_block(hash, words.word);
 	}
 	return at_hash_end(hash);
 }
@@ -433,7 +430,7 @@ __noinline int at_same_name(__u64 text, __u32 length, __u32 index)
 		if (from >= length)
 			break;
 		at_read_words(&words, text, length, from);
-		for (int i = 0; i < AT_WORDS; i++)
+		for (int i = 0; i < AT_HASH_WORDS; i++)
 			if (words.word[i] != *(__u64 *)(name->text + from + i * 8))
 				return 0;
 	}

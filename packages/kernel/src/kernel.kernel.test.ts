@@ -46,6 +46,7 @@ describe('in a guest', () => {
       ...['fixture-life', 'rule-sets', 'real-programs'].map((name) => ({
         module: join(SCENARIOS, `${name}.ts`),
       })),
+      { module: join(SCENARIOS, 'refusals.ts'), args: { scope: 'process' } },
       { module: join(SCENARIOS, 'many-times.ts'), args: { rounds: 6 } },
     ];
     ({ lines } = await runGuestOrThrow({ kernel: '6.1', scenarios, timeoutMs: 600_000 }));
@@ -167,6 +168,26 @@ describe('in a guest', () => {
     });
   });
 
+  test('what is missing is named', () => {
+    const refused = (code: string, named: string) => ({
+      result: { code, message: expect.stringContaining(named) as string },
+    });
+    expect(of('refusals')).toEqual({
+      'as root': { result: { attached: true } },
+      'no more than needed': { result: { attached: true } },
+      'without ptrace': refused('NO_PERMISSION', 'CAP_SYS_PTRACE'),
+      'without perfmon': refused('NO_PERMISSION', 'CAP_PERFMON'),
+      'without bpf': refused('NO_PERMISSION', 'CAP_BPF'),
+      'another filesystem': refused('NO_BPFFS', '/run/alert-throttle'),
+      'no cgroups there': refused('NO_CGROUP2', '/run'),
+      'no object': refused('BAD_OBJECT', '/w/absent.o'),
+      'no object of ours': refused('BAD_OBJECT', '/w/package.json'),
+      'no addon': refused('NO_ADDON', '/w/absent.node'),
+      sizes: refused('BAD_SIZES', 'windows'),
+      ended: {},
+    });
+  });
+
   test('nothing grows, and nothing is left, however often it is opened and closed', () => {
     interface State {
       readonly descriptors: number;
@@ -179,6 +200,18 @@ describe('in a guest', () => {
     expect(Math.abs(after.descriptors - before.descriptors)).toBeLessThanOrEqual(2);
     // One object that stays is 20 MB: each opening maps 25 MB of rings and reads 17 MB of names.
     expect(after.residentKb - before.residentKb).toBeLessThan(20_000);
+  });
+});
+
+test.each([
+  ['NO_BPF_LSM', 'without bpf', { lsm: 'landlock,lockdown,yama,integrity,apparmor' }],
+  ['LOCKDOWN', 'confidentiality', { cmdline: ['lockdown=confidentiality'] }],
+])('a kernel is refused: %s', async (code, named, how) => {
+  const module = join(SCENARIOS, 'refusals.ts');
+  const scenarios = [{ module, args: { scope: 'machine' } }];
+  const { lines } = await runGuestOrThrow({ kernel: '6.1', scenarios, ...how });
+  expect(lines[0]?.data).toEqual({
+    result: { code, message: expect.stringContaining(named) as string },
   });
 });
 

@@ -28,7 +28,7 @@ export interface NewContainer extends Omit<ContainerFacts, 'rootIno'> {
   /** Lists the cgroups below; asked after the container's own is known to the programs, until it names none that is new. */
   readonly descendants: () => readonly bigint[];
   readonly ruleSet: RuleSetHandle | undefined;
-  /** Its first program is not executed yet: until then its tasks are the runtime's, and are let be. */
+  /** Its first program is not executed yet: until then its tasks are the runtime's, and are let be. Default: false. */
   readonly starting?: boolean;
 }
 
@@ -82,6 +82,7 @@ export class Kernel implements KernelView {
     this.#maps = parts.maps;
     this.#settings = new Settings(parts.maps);
     this.#settings.setInitMntNs(parts.initMntNs);
+    this.#settings.setRealtimeOffset(parts.binding.realtimeOffsetNs());
     this.#containers = new Containers(parts.maps);
     const hasher = this.#settings.hasher(parts.binding);
     this.#ruleSets = new RuleSets(parts.maps, hasher, this.#containers.referenced());
@@ -161,7 +162,14 @@ export class Kernel implements KernelView {
   start(onBatch: OnBatch): void {
     this.#reader.start((batch) => {
       if (this.#closed) return;
-      onBatch(decodeBatch(batch), () => this.#reader.release());
+      try {
+        onBatch(decodeBatch(batch), () => this.#reader.release());
+      } catch (error) {
+        // Node only warns of what is thrown into a native call; a bug in a consumer has to be an uncaught exception.
+        setImmediate(() => {
+          throw error;
+        });
+      }
     });
   }
 
@@ -181,6 +189,11 @@ export class Kernel implements KernelView {
     this.#settings.setRealtimeOffset(this.#parts.binding.realtimeOffsetNs());
     this.#settle();
     for (const link of this.#sweeps) this.#parts.binding.runIterator(link);
+  }
+
+  /** CLOCK_REALTIME - CLOCK_BOOTTIME, now. */
+  realtimeOffsetNs(): bigint {
+    return this.#parts.binding.realtimeOffsetNs();
   }
 
   throttleMap(): ThrottleEntry[] {

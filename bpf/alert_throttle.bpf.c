@@ -15,5 +15,11 @@
 
 #include "hooks/process.bpf.h"
 #include "hooks/file.bpf.h"
+#include "hooks/change.bpf.h"
+#include "hooks/network.bpf.h"
+#include "hooks/capability.bpf.h"
+#include "hooks/mount.bpf.h"
+#include "hooks/bpf.bpf.h"
+#include "cgroup.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

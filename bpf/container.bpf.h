@@ -26,12 +26,12 @@ struct at_access {
 		__u16 short_arg[4]; /* of network accesses: struct at_event has a word for each */
 	};
 	__u16 operation;
+	__u16 mode;          /* AT_MODE_* */
 	__u8 kind;
 	__u8 action;         /* verdict: enum at_action, or AT_ACTION_NONE */
 	__u8 write;
 	__u8 owner;
 	__u8 flags;          /* AT_EVENT_* */
-	__u8 mode;           /* AT_MODE_* */
 	__u8 stage;          /* enum at_stage */
 	__u8 attempt;        /* walks that renames have spoilt */
 	__u8 candidate;      /* the next of this pass */
@@ -51,6 +51,8 @@ struct at_access {
 #define AT_MODE_SAME_ROOT 0x20   /* seen through a mount whose root is the container's root directory */
 #define AT_MODE_SECOND_NAME 0x40 /* judged by its path inside that filesystem */
 #define AT_MODE_WITH_SOURCE 0x80 /* the rules with that source are asked */
+#define AT_MODE_NO_SOURCE 0x100  /* rules with a source are left out */
+#define AT_MODE_HINT 0x200       /* asked is only whether it is an ancestor of a protected path */
 
 #define AT_ACTION_NONE AT_ACTIONS
 
@@ -167,11 +169,12 @@ static __always_inline void at_set_file(struct at_access *a, struct vfsmount *mn
 		a->mode |= AT_MODE_SAME_ROOT;
 }
 
+/* Does the task own the file? `inode` null: it does not exist yet, and will be the task's. */
 static __always_inline bool at_is_owner(const struct inode *inode)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 
-	return task->cred->fsuid.val == inode->i_uid.val;
+	return !inode || task->cred->fsuid.val == inode->i_uid.val;
 }
 
 #endif

@@ -389,20 +389,21 @@ static __always_inline int at_conclude_and_raise(struct at_access *a)
 		if (now)
 			at_raise(a, result, now);
 	}
-	return result;
+	/* From 6.8 on the verifier wants to see that a hook returns an error or 0. */
+	if (result == -EPERM)
+		return -EPERM;
+	return result ? -EACCES : 0;
 }
 
-/* Judges and concludes an access to a file: 0 or an error. */
-static __always_inline int at_decide_file(struct at_access *a, struct vfsmount *mnt, struct dentry *dentry,
-					  enum at_operation operation)
+/* Judges and concludes an access to a file: 0 or an error. `inode`: whose owner counts. */
+static __always_inline int at_decide_name(struct at_access *a, struct vfsmount *mnt, struct dentry *dentry,
+					  const struct inode *inode, enum at_operation operation)
 {
-	const struct inode *inode = dentry->d_inode;
 	int state;
 
 	a->operation = operation;
 	a->flags = 0;
-	/* What does not exist yet will be its maker's. */
-	a->owner = inode ? at_is_owner(inode) : 1;
+	a->owner = at_is_owner(inode);
 	at_set_file(a, mnt, dentry);
 	state = at_judge(a);
 	if (state != AT_WALK_DONE) {
@@ -412,6 +413,50 @@ static __always_inline int at_decide_file(struct at_access *a, struct vfsmount *
 		a->flags |= AT_EVENT_UNREACHABLE;
 	}
 	return at_conclude_and_raise(a);
+}
+
+static __always_inline int at_decide_file(struct at_access *a, struct vfsmount *mnt, struct dentry *dentry,
+					  enum at_operation operation)
+{
+	return at_decide_name(a, mnt, dentry, dentry->d_inode, operation);
+}
+
+/* Refuses what would give another name to all that lies below a directory, if a protected path is among it. */
+static __always_inline int at_decide_hint(struct at_access *a, struct vfsmount *mnt, struct dentry *dentry,
+					  enum at_operation operation)
+{
+	const __u8 kind = a->kind;
+	const __u16 mode = a->mode;
+	int result = 0;
+
+	a->operation = operation;
+	a->flags = AT_EVENT_HINT;
+	a->mode = AT_MODE_HINT | AT_MODE_NO_POSTURE;
+	at_set_file(a, mnt, dentry);
+	if (at_judge(a) == AT_WALK_DONE)
+		result = at_conclude_and_raise(a);
+	a->mode = mode;
+	a->kind = kind;
+	return result;
+}
+
+/* Refuses to give another name to what a Block process rule forbids to execute. */
+static __always_inline int at_decide_executable(struct at_access *a, const struct at_ruleset *set,
+						struct vfsmount *mnt, struct dentry *dentry,
+						enum at_operation operation)
+{
+	const __u8 kind = a->kind;
+	const __u16 mode = a->mode;
+	int result;
+
+	if (!(set->features[AT_KIND_PROCESS] & AT_HAS_BLOCK))
+		return 0;
+	a->kind = AT_KIND_PROCESS;
+	a->mode = AT_MODE_ONLY_BLOCK | AT_MODE_NO_POSTURE | AT_MODE_NO_SOURCE;
+	result = at_decide_file(a, mnt, dentry, operation);
+	a->mode = mode;
+	a->kind = kind;
+	return result;
 }
 
 #endif

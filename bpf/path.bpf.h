@@ -93,72 +93,76 @@ static __always_inline __u64 at_mount_of(__u64 vfsmount)
 	return vfsmount - bpf_core_field_offset(struct mount, mnt);
 }
 
+/* Reads a pointer or a number through an address; each use has the stack for itself only as long as it lasts. */
+static __always_inline __u64 at_read_word(const void *from)
+{
+	__u64 word = 0;
+
+	bpf_probe_read_kernel(&word, sizeof(word), from);
+	return word;
+}
+
+static __always_inline __u32 at_read_half(const void *from)
+{
+	__u32 half = 0;
+
+	bpf_probe_read_kernel(&half, sizeof(half), from);
+	return half;
+}
+
+#define AT_READ(pointer, field) at_read_word(__builtin_preserve_access_index(&(pointer)->field))
+#define AT_READ_HALF(pointer, field) at_read_half(__builtin_preserve_access_index(&(pointer)->field))
+
 static __always_inline __u32 at_sequence(__u64 dentry)
 {
-	__u32 sequence = 1;
-
-	bpf_core_read(&sequence, sizeof(sequence), &((struct dentry *)dentry)->d_seq.seqcount.sequence);
-	return sequence;
+	return AT_READ_HALF((const struct dentry *)dentry, d_seq.seqcount.sequence);
 }
 
 static __always_inline void at_enter_mount(struct at_walk *w, __u64 vfsmount)
 {
 	w->mnt = vfsmount;
-	w->root = 0;
-	bpf_core_read(&w->root, sizeof(w->root), &((struct vfsmount *)vfsmount)->mnt_root);
+	w->root = AT_READ((const struct vfsmount *)vfsmount, mnt_root);
 	w->print = at_mix(w->print, vfsmount);
 }
 
 /* The root of mount `w->mnt` is reached: goes on in the mount below it, or ends. */
 static __always_inline void at_cross(struct at_walk *w)
 {
-	struct mount *mount = (struct mount *)at_mount_of(w->mnt);
-	struct mount *parent = 0;
-	struct mnt_namespace *ns = 0;
-	__u32 inum = 0;
+	const struct mount *mount = (const struct mount *)at_mount_of(w->mnt);
+	const __u64 parent = AT_READ(mount, mnt_parent);
+	__u64 ns;
 
-	bpf_core_read(&parent, sizeof(parent), &mount->mnt_parent);
-	if (parent != mount) {
-		bpf_core_read(&w->dentry, sizeof(w->dentry), &mount->mnt_mountpoint);
-		at_enter_mount(w, (__u64)parent + bpf_core_field_offset(struct mount, mnt));
+	if (parent != (__u64)mount) {
+		w->dentry = AT_READ(mount, mnt_mountpoint);
+		at_enter_mount(w, parent + bpf_core_field_offset(struct mount, mnt));
 		return;
 	}
-	bpf_core_read(&ns, sizeof(ns), &mount->mnt_ns);
-	if ((__u64)ns == MNT_NS_INTERNAL) {
+	ns = AT_READ(mount, mnt_ns);
+	if (ns == MNT_NS_INTERNAL) {
 		w->state = AT_WALK_INTERNAL;
 		return;
 	}
 	/* Detached mounts have no namespace, clones by open_tree an anonymous one, which has no number. */
-	if (ns)
-		bpf_core_read(&inum, sizeof(inum), &ns->ns.inum);
-	w->state = inum ? AT_WALK_DONE : AT_WALK_UNREACHABLE;
+	w->state = ns && AT_READ_HALF((const struct mnt_namespace *)ns, ns.inum) ? AT_WALK_DONE : AT_WALK_UNREACHABLE;
 }
 
 /* Inside a filesystem: is this the root that the path counts from? */
 static __always_inline bool at_filesystem_root(struct at_walk *w, __u64 parent)
 {
-	struct dentry *dentry = (struct dentry *)w->dentry;
-	struct super_block *sb = 0;
-	struct inode *inode = 0;
-	__u64 root = 0, ino = 0;
+	const struct dentry *dentry = (const struct dentry *)w->dentry;
+	__u64 at;
 
 	if (w->root_ino) {
-		bpf_core_read(&inode, sizeof(inode), &dentry->d_inode);
-		if (inode)
-			bpf_core_read(&ino, sizeof(ino), &inode->i_ino);
-		if (ino == w->root_ino) {
+		at = AT_READ(dentry, d_inode);
+		if (at && AT_READ((const struct inode *)at, i_ino) == w->root_ino) {
 			w->state = AT_WALK_DONE;
 			return true;
 		}
-		if (parent != w->dentry)
-			return false;
-	} else if (parent != w->dentry) {
-		return false;
 	}
-	bpf_core_read(&sb, sizeof(sb), &dentry->d_sb);
-	if (sb)
-		bpf_core_read(&root, sizeof(root), &sb->s_root);
-	if (root != w->dentry)
+	if (parent != w->dentry)
+		return false;
+	at = AT_READ(dentry, d_sb);
+	if (AT_READ((const struct super_block *)at, s_root) != w->dentry)
 		w->state = AT_WALK_UNREACHABLE;
 	else
 		w->state = w->root_ino ? AT_WALK_OUTSIDE : AT_WALK_DONE;
@@ -291,11 +295,12 @@ __noinline __u64 at_hash_component(__u64 name, __u32 length)
 	return at_hash_end(hash);
 }
 
-/* The hash of the ancestor at `depth`, from the sum of what lies below it. */
-static __always_inline __u64 at_ancestor_hash(const struct at_place *place, const struct at_walk *w, __u32 depth,
-					      __u64 below)
+/* The hash of the ancestor at `depth`, from the hash of the path and the sum of what lies below the ancestor. */
+__noinline __u64 at_ancestor_hash(__u64 path, __u64 below, __u32 depth)
 {
-	return place->hash - below * at_hash_power(w->factor, depth + 1);
+	const struct at_settings *settings = at_settings();
+
+	return settings ? path - below * at_hash_power(at_hash_step(settings->hash_secret), depth + 1) : 0;
 }
 
 /* Does the rule set have a directory at this depth? `select` - 1 counts through dir_depths[kind][source]. */

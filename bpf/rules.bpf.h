@@ -16,6 +16,8 @@
  * A judgement is a loop of passes over the path. What the next pass is follows from what the last one found; all of
  * that lies in struct at_access, since the frames of nested functions would not fit on the stack.
  *
+ * Protocols and capabilities have no path: for them SOURCE_HASH is followed by VALUES, and no name is confirmed.
+ *
  *   SOURCE ─▶ SOURCE_HASH ─▶ COUNT ─▶ HASH ─▶ (candidates) ─▶ CONFIRM ─▶ CONFIRM_SOURCE ─▶ the verdict
  *                              ▲        ▲          │ ▲            │              │
  *                    raced, or │        └──────────┘ └────────────┴──────────────┘ not the same names
@@ -29,6 +31,8 @@ enum at_stage {
 	AT_STAGE_HASH,
 	AT_STAGE_CONFIRM,
 	AT_STAGE_CONFIRM_SOURCE,
+	AT_STAGE_VALUES,
+	AT_STAGE_VALUES_MORE, /* those without a source */
 };
 
 /* Candidates of a pass: the path, its last component, and for each directory the recursive and the other rule. */
@@ -97,10 +101,33 @@ static __always_inline bool at_candidate_key(struct at_access *a, __u32 candidat
 	if (place >= AT_PARTIALS || place >= w->partials)
 		return false;
 	key->depth = w->high = w->depths[place];
-	key->hash = at_ancestor_hash(&a->file, w, w->high, w->partial[place]);
+	key->hash = at_ancestor_hash(a->file.hash, w->partial[place], w->high);
 	key->match = candidate & 1 ? AT_MATCH_DIR : AT_MATCH_DIR_RECURSIVE;
 	/* Not recursive: the directory itself, and what lies directly in it. */
 	return !(candidate & 1) || w->high + 1 >= a->file.count;
+}
+
+/* Is the path an ancestor of one under a Block rule? The hint names the rule, and the kind of it. */
+static __noinline int at_next_hint(struct at_access *a)
+{
+	struct at_hint_key key = {};
+	const struct at_hint *hint;
+
+	if (a->candidate++)
+		return 0;
+	key.hash = a->file.hash;
+	key.ruleset = a->walk.ruleset;
+	key.depth = a->file.count;
+	hint = bpf_map_lookup_elem(&hints, &key);
+	if (!hint || hint->name_count != a->file.count)
+		return 0;
+	a->hit_action = AT_ACTION_BLOCK;
+	a->hit_rule = hint->rule;
+	a->kind = hint->kind;
+	a->walk.low = 1;
+	a->walk.high = a->file.count;
+	a->walk.names = hint->names;
+	return 1;
 }
 
 /* Looks the next candidates up; 1 at a hit that would change the verdict, once its names are confirmed. */
@@ -112,9 +139,12 @@ __noinline int at_next_hit(struct at_access *a, __u32 features)
 
 	if (!a)
 		return 0;
+	if (a->mode & AT_MODE_HINT)
+		return at_next_hint(a);
 	key.ruleset = a->walk.ruleset;
 	key.kind = a->kind;
 	key.source_hash = a->mode & AT_MODE_WITH_SOURCE ? a->source.hash : 0;
+#pragma clang loop unroll(disable)
 	for (int i = 0; i < AT_CANDIDATES; i++) {
 		__u32 candidate = a->candidate;
 
@@ -143,6 +173,61 @@ __noinline int at_next_hit(struct at_access *a, __u32 features)
 	return 0;
 }
 
+/*
+ * Protocols and capabilities: looks up the values that are left; 1 at a hit whose source is to be confirmed. All that
+ * match are of equal rank. `file.hash` is the number of the capability, or the set of protocols.
+ */
+__noinline int at_next_value(struct at_access *a)
+{
+	struct at_rule_key key = {};
+	const struct at_rule *rule;
+	__u64 selected;
+
+	if (!a)
+		return 0;
+	key.ruleset = a->walk.ruleset;
+	key.kind = a->kind;
+	key.match = a->kind == AT_KIND_NETWORK ? AT_MATCH_PROTOCOL : AT_MATCH_CAPABILITY;
+	key.source_hash = a->mode & AT_MODE_WITH_SOURCE ? a->source.hash : 0;
+#pragma clang loop unroll(disable)
+	for (int i = 0; i < AT_PROTOCOLS; i++) {
+		const __u32 value = a->candidate;
+
+		if (value >= AT_PROTOCOLS)
+			return 0;
+		a->candidate = value + 1;
+		if (a->kind == AT_KIND_NETWORK) {
+			/* The enum begins with `all`, which is asked last: a rule on `tcp` is named before one on `all`. */
+			key.hash = value + 1 < AT_PROTOCOLS ? value + 1 : AT_PROTOCOL_ALL;
+			if (!(a->file.hash >> (key.hash & 63) & 1))
+				continue;
+		} else {
+			key.hash = a->file.hash;
+			a->candidate = AT_PROTOCOLS;
+		}
+		rule = bpf_map_lookup_elem(&rules, &key);
+		if (!rule)
+			continue;
+		selected = at_select(rule, a->write, a->owner);
+		if (!selected || selected >> 32 >= a->action)
+			continue;
+		a->hit_action = selected >> 32;
+		a->hit_rule = selected;
+		if (!key.source_hash) {
+			a->action = a->hit_action;
+			a->rule = a->hit_rule;
+			continue;
+		}
+		if (rule->source_name_count != a->source.count)
+			continue;
+		a->walk.low = 1;
+		a->walk.high = rule->source_name_count;
+		a->walk.names = rule->source_names;
+		return 1;
+	}
+	return 0;
+}
+
 /* Begins with the rules that have this source, or with those that have none. */
 static __always_inline void at_begin_rules(struct at_access *a, __u32 features, bool with_source)
 {
@@ -152,7 +237,7 @@ static __always_inline void at_begin_rules(struct at_access *a, __u32 features, 
 		a->mode &= ~AT_MODE_WITH_SOURCE;
 	a->candidate = 0;
 	a->walk.limit = a->file.count + 1;
-	a->walk.select = features & AT_HAS_DIR ? 1 + 2 * a->kind + with_source : 0;
+	a->walk.select = features & AT_HAS_DIR && !(a->mode & AT_MODE_HINT) ? 1 + 2 * a->kind + with_source : 0;
 	a->stage = AT_STAGE_HASH;
 }
 
@@ -215,8 +300,9 @@ static __always_inline void at_end_race(struct at_access *a)
 {
 	at_count(AT_COUNTER_WALK_RETRIED, 1);
 	a->action = AT_ACTION_NONE;
-	a->stage = AT_STAGE_COUNT;
-	if (++a->attempt < AT_RETRIES)
+	/* Only the source has a path there, and it is moving: it is none. */
+	a->stage = a->kind >= AT_KIND_NETWORK ? AT_STAGE_VALUES_MORE : AT_STAGE_COUNT;
+	if (++a->attempt < AT_RETRIES || a->kind >= AT_KIND_NETWORK)
 		return;
 	a->file.state = AT_WALK_RACED;
 	at_end_name(a);
@@ -226,7 +312,9 @@ static __always_inline void at_end_count(struct at_access *a, __u32 features)
 {
 	if (a->file.state != AT_WALK_DONE)
 		at_end_name(a);
-	else if (features & AT_HAS_SOURCE && a->source.hash)
+	else if (a->mode & AT_MODE_HINT)
+		at_begin_rules(a, features, false);
+	else if (features & AT_HAS_SOURCE && a->source.hash && !(a->mode & AT_MODE_NO_SOURCE))
 		at_begin_rules(a, features, true);
 	else if (features & AT_HAS_NO_SOURCE)
 		at_begin_rules(a, features, false);
@@ -256,18 +344,28 @@ static __always_inline enum at_next at_end_confirm(struct at_access *a, int same
 
 static __always_inline enum at_next at_end_stage(struct at_access *a, __u32 features, int same)
 {
+	const __u8 first = a->kind >= AT_KIND_NETWORK ? AT_STAGE_VALUES : AT_STAGE_COUNT;
 	const bool raced = a->walk.state != AT_WALK_DONE;
 
 	switch (a->stage) {
 	case AT_STAGE_SOURCE:
-		a->stage = a->source.state == AT_WALK_DONE ? AT_STAGE_SOURCE_HASH : AT_STAGE_COUNT;
+		a->stage = a->source.state == AT_WALK_DONE ? AT_STAGE_SOURCE_HASH : first;
 		a->walk.select = 0;
 		return AT_NEXT_STAGE;
 	case AT_STAGE_SOURCE_HASH:
 		/* An executable without a path is no source. */
 		a->source.hash = raced ? 0 : at_hash_source(a->source.hash);
-		a->stage = AT_STAGE_COUNT;
+		a->stage = first;
 		return AT_NEXT_STAGE;
+	case AT_STAGE_VALUES:
+		if (features & AT_HAS_SOURCE && a->source.hash)
+			a->mode |= AT_MODE_WITH_SOURCE;
+		a->candidate = 0;
+		return AT_NEXT_LOOK_UP;
+	case AT_STAGE_VALUES_MORE:
+		a->mode &= ~AT_MODE_WITH_SOURCE;
+		a->candidate = 0;
+		return AT_NEXT_LOOK_UP;
 	case AT_STAGE_COUNT:
 		if (a->file.state == AT_WALK_RACED)
 			return AT_NEXT_RACED;
@@ -280,6 +378,16 @@ static __always_inline enum at_next at_end_stage(struct at_access *a, __u32 feat
 	}
 }
 
+static __always_inline void at_look_up_values(struct at_access *a)
+{
+	if (at_next_value(a))
+		a->stage = AT_STAGE_CONFIRM_SOURCE;
+	else if (a->action == AT_ACTION_NONE && a->mode & AT_MODE_WITH_SOURCE)
+		a->stage = AT_STAGE_VALUES_MORE;
+	else
+		a->stage = AT_STAGE_OVER;
+}
+
 /* A pass is over, and `same` says what it confirmed: decides on the next. */
 __noinline int at_turn(struct at_access *a, int same)
 {
@@ -289,7 +397,9 @@ __noinline int at_turn(struct at_access *a, int same)
 		return 0;
 	features = at_features_of(a);
 	next = at_end_stage(a, features, same);
-	if (next == AT_NEXT_LOOK_UP) {
+	if (next == AT_NEXT_LOOK_UP && a->kind >= AT_KIND_NETWORK) {
+		at_look_up_values(a);
+	} else if (next == AT_NEXT_LOOK_UP) {
 		if (at_next_hit(a, features))
 			a->stage = AT_STAGE_CONFIRM;
 		else
@@ -323,7 +433,7 @@ static long at_judge_step(__u32 index, struct at_access *a)
 	case AT_STAGE_CONFIRM_SOURCE:
 		same = at_walk_confirm(&a->source, &a->walk);
 		break;
-	default:
+	case AT_STAGE_OVER:
 		return 1;
 	}
 	at_turn(a, same);
@@ -338,7 +448,10 @@ static __always_inline int at_judge(struct at_access *a)
 {
 	a->action = AT_ACTION_NONE;
 	a->attempt = 0;
-	a->stage = a->source.dentry && !a->source.hash ? AT_STAGE_SOURCE : AT_STAGE_COUNT;
+	if (a->source.dentry && !a->source.hash)
+		a->stage = AT_STAGE_SOURCE;
+	else
+		a->stage = a->kind >= AT_KIND_NETWORK ? AT_STAGE_VALUES : AT_STAGE_COUNT;
 	bpf_loop(AT_TURNS_MAX, at_judge_step, a, 0);
 	return a->stage == AT_STAGE_OVER ? a->file.state : AT_WALK_RACED;
 }

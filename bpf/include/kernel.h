@@ -132,7 +132,7 @@ struct linux_binprm {
 	const char *interp;
 };
 
-struct sock_common { unsigned short skc_family; };
+struct sock_common { unsigned short skc_family; __u16 skc_num; };
 struct sock {
 	struct sock_common __sk_common;
 	__u16 sk_type;
@@ -172,6 +172,16 @@ struct pt_regs { int syscallno; };
 #define FMODE_BACKING 0x2000000    /* from 6.5 */
 #define FMODE_NOACCOUNT 0x20000000
 #define O_TRUNC 01000
+#define O_APPEND 02000
+#define S_IFDIR 0040000
+#define S_ISDIR(mode) (((mode) & S_IFMT) == S_IFDIR)
+#define MS_REMOUNT 0x20
+#define MS_BIND 0x1000
+#define MS_PROPAGATION 0x1e0000    /* MS_UNBINDABLE, MS_PRIVATE, MS_SLAVE, MS_SHARED */
+#define AF_INET 2
+#define AF_INET6 10
+#define AF_PACKET 17
+#define AF_SMC 43
 #define MAY_WRITE 0x2
 #define MAY_APPEND 0x8
 #define S_IFMT 0170000

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Cgroups come and go: one below a container's belongs to that container from its first moment, before any task is in
+ * it. User space hears of every one, so that a container is known from the kernel and not by looking round.
+ */
+#ifndef AT_CGROUP_BPF_H
+#define AT_CGROUP_BPF_H
+
+#include "event.bpf.h"
+
+#define AT_DEFAULT_HIERARCHY 0 /* cgroup v2; ids of other hierarchies are numbers of their own */
+
+static __always_inline struct at_slot *at_new_cgroup_event(enum at_event_type type, __u64 id)
+{
+	struct at_slot *slot = at_new_event(type, id, bpf_ktime_get_boot_ns());
+
+	if (slot)
+		at_describe_task(&slot->event);
+	return slot;
+}
+
+static __always_inline int at_send_cgroup_event(struct at_slot *slot, const char *path)
+{
+	long length;
+
+	length = bpf_probe_read_kernel_str(slot->text, AT_PATH_MAX + 1, path);
+	if (length > 0 && length <= AT_PATH_MAX + 1) {
+		slot->event.text_length[AT_TEXT_RESOURCE] = length - 1;
+		slot->used = length - 1;
+	}
+	return at_send(slot, AT_RING_ENFORCEMENT);
+}
+
+SEC("tp_btf/cgroup_mkdir")
+int BPF_PROG(at_cgroup_mkdir, struct cgroup *cgroup, const char *path)
+{
+	const __u64 id = cgroup->kn->id;
+	const __u64 parent = cgroup->self.parent->cgroup->kn->id;
+	const struct at_member *member;
+	struct at_member own;
+	struct at_slot *slot;
+
+	if (cgroup->root->hierarchy_id != AT_DEFAULT_HIERARCHY || !at_is_active())
+		return 0;
+	member = bpf_map_lookup_elem(&members, &parent);
+	if (member) {
+		own = *member;
+		bpf_map_update_elem(&members, &id, &own, BPF_NOEXIST);
+	}
+	slot = at_new_cgroup_event(AT_EVENT_CGROUP_CREATED, id);
+	if (!slot)
+		return at_count_unsent(AT_RING_ENFORCEMENT, 0);
+	slot->event.arg[0] = parent;
+	slot->event.arg[1] = parent >> 32;
+	return at_send_cgroup_event(slot, path);
+}
+
+SEC("tp_btf/cgroup_rmdir")
+int BPF_PROG(at_cgroup_rmdir, struct cgroup *cgroup, const char *path)
+{
+	const __u64 id = cgroup->kn->id;
+	const struct at_member *member;
+	struct at_slot *slot;
+
+	if (cgroup->root->hierarchy_id != AT_DEFAULT_HIERARCHY || !at_is_active())
+		return 0;
+	member = bpf_map_lookup_elem(&members, &id);
+	if (member) {
+		if (member->container == id)
+			at_window_container_removed(id);
+		bpf_map_delete_elem(&members, &id);
+	}
+	slot = at_new_cgroup_event(AT_EVENT_CGROUP_REMOVED, id);
+	if (!slot)
+		return at_count_unsent(AT_RING_ENFORCEMENT, 0);
+	return at_send_cgroup_event(slot, path);
+}
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Network rules: sockets made, connected and accepted, by the policy schema's names for protocols. */
+#ifndef AT_HOOKS_NETWORK_BPF_H
+#define AT_HOOKS_NETWORK_BPF_H
+
+#include "../event.bpf.h"
+
+#define AT_BIT(protocol) (1ULL << AT_PROTOCOL_##protocol)
+
+/* The types of sockets that have a name, in every family. */
+static __always_inline __u64 at_protocols_of_type(__u32 type)
+{
+	switch (type) {
+	case 1: return AT_BIT(STREAM);
+	case 2: return AT_BIT(DGRAM);
+	case 3: return AT_BIT(RAW);
+	case 4: return AT_BIT(RDM);
+	case 5: return AT_BIT(SEQPACKET);
+	case 6: return AT_BIT(DCCP);
+	case 10: return AT_BIT(PACKET);
+	}
+	return 0;
+}
+
+/* The protocols of the internet families; 0 is what the type takes by default. */
+static __always_inline __u64 at_protocols_of_number(__u32 type, __u32 protocol)
+{
+	switch (protocol) {
+	case 0: return type == 1 ? AT_BIT(TCP) : type == 2 ? AT_BIT(UDP) : type == 5 ? AT_BIT(SCTP) : 0;
+	case 1: return AT_BIT(ICMP);
+	case 6: case 256: case 262: return AT_BIT(TCP); /* with SMC, which falls back to it, and MPTCP */
+	case 17: case 136: return AT_BIT(UDP);          /* with UDP-Lite */
+	case 33: return AT_BIT(DCCP);
+	case 58: return AT_BIT(ICMPV6);
+	case 132: return AT_BIT(SCTP);
+	}
+	return 0;
+}
+
+static __always_inline __u64 at_protocols(__u32 family, __u32 type, __u32 protocol)
+{
+	__u64 protocols = AT_BIT(ALL) | at_protocols_of_type(type);
+
+	if (family == AF_INET || family == AF_INET6)
+		protocols |= at_protocols_of_number(type, protocol);
+	else if (family == AF_PACKET)
+		protocols |= AT_BIT(PACKET);
+	else if (family == AF_SMC)
+		protocols |= AT_BIT(TCP);
+	return protocols;
+}
+
+static __always_inline int at_decide_socket(__u32 family, __u32 type, __u32 protocol, __u32 port_and_operation)
+{
+	const struct at_ruleset *set;
+	struct at_access a;
+
+	set = at_begin(&a, AT_KIND_NETWORK, AT_HAS_RULES, false);
+	if (!set)
+		return 0;
+	at_set_source(&a, set);
+	a.operation = port_and_operation & 0xffff;
+	a.short_arg[0] = family;
+	a.short_arg[1] = type;
+	a.short_arg[2] = protocol;
+	a.short_arg[3] = port_and_operation >> 16;
+	a.file.hash = at_protocols(family, type & 0xf, protocol);
+	at_judge(&a);
+	return at_conclude_and_raise(&a);
+}
+
+SEC("lsm/socket_create")
+int BPF_PROG(at_socket_create, int family, int type, int protocol, int kern, int ret)
+{
+	if (ret)
+		return ret;
+	return kern ? 0 : at_decide_socket(family, type, protocol, AT_OP_SOCKET_CREATE);
+}
+
+SEC("lsm/socket_connect")
+int BPF_PROG(at_socket_connect, struct socket *sock, struct sockaddr *address, int length, int ret)
+{
+	const struct sock *sk;
+	__u16 family = 0;
+	__u8 port[2] = {};
+
+	if (ret)
+		return ret;
+	sk = sock->sk;
+	if (!sk)
+		return 0;
+	/* Both internet families have the port at the same place. */
+	bpf_probe_read_kernel(&family, sizeof(family), address);
+	if (length >= 4 && (family == AF_INET || family == AF_INET6))
+		bpf_probe_read_kernel(port, sizeof(port), (void *)address + 2);
+	return at_decide_socket(sk->__sk_common.skc_family, sk->sk_type, sk->sk_protocol,
+				AT_OP_SOCKET_CONNECT | port[0] << 24 | port[1] << 16);
+}
+
+SEC("lsm/socket_accept")
+int BPF_PROG(at_socket_accept, struct socket *sock, struct socket *newsock, int ret)
+{
+	const struct sock *sk;
+
+	if (ret)
+		return ret;
+	sk = sock->sk;
+	if (!sk)
+		return 0;
+	return at_decide_socket(sk->__sk_common.skc_family, sk->sk_type, sk->sk_protocol,
+				AT_OP_SOCKET_ACCEPT | (__u32)sk->__sk_common.skc_num << 16);
+}
+
+#endif

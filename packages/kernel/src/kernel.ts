@@ -22,7 +22,9 @@ import {
   type RingCounters,
 } from './view.ts';
 
-export interface NewContainer extends ContainerFacts {
+export interface NewContainer extends Omit<ContainerFacts, 'rootIno'> {
+  /** 0n by default. */
+  readonly rootIno?: bigint;
   /** Lists the cgroups below; asked after the container's own is known to the programs, until it names none that is new. */
   readonly descendants: () => readonly bigint[];
   readonly ruleSet: RuleSetHandle | undefined;
@@ -48,6 +50,8 @@ export interface KernelParts {
   readonly maps: Maps;
   readonly programs: readonly Program[];
   readonly owned: readonly (Handle | undefined)[];
+  /** Inode of the host's mount namespace: tasks of a container's cgroup that are still in it are the runtime's. */
+  readonly initMntNs: number;
 }
 
 const RING_MAPS = ['enforcement_ring', 'audit_ring'];
@@ -77,6 +81,7 @@ export class Kernel implements KernelView {
     this.notes = parts.notes;
     this.#maps = parts.maps;
     this.#settings = new Settings(parts.maps);
+    this.#settings.setInitMntNs(parts.initMntNs);
     this.#containers = new Containers(parts.maps);
     const hasher = this.#settings.hasher(parts.binding);
     this.#ruleSets = new RuleSets(parts.maps, hasher, this.#containers.referenced());
@@ -111,11 +116,6 @@ export class Kernel implements KernelView {
     this.#settings.setFailClosed(closed);
   }
 
-  /** Inode of the host's mount namespace: tasks of a container's cgroup that are in it are the runtime's. */
-  setInitMntNs(inode: number): void {
-    this.#settings.setInitMntNs(inode);
-  }
-
   /** Each handle is given back with removeRuleSet. Throws KernelError NO_ROOM, and leaves everything as it was. */
   installRuleSet(ruleSet: RuleSet): RuleSetHandle {
     try {
@@ -133,8 +133,8 @@ export class Kernel implements KernelView {
   }
 
   /** A container that is registered already is replaced, in its place. Throws KernelError NO_ROOM. */
-  registerContainer({ descendants, ruleSet, starting = false, ...facts }: NewContainer): void {
-    this.#containers.register({ ...facts, ruleSet: ruleSet?.number }, starting, descendants);
+  registerContainer({ descendants, ruleSet, starting = false, rootIno = 0n, ...facts }: NewContainer): void {
+    this.#containers.register({ ...facts, rootIno, ruleSet: ruleSet?.number }, starting, descendants);
     if (ruleSet) this.#keepWindow(facts.cgroupId);
   }
 

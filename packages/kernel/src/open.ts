@@ -4,6 +4,7 @@
 //   pinned set of another object           ─▶ this one is loaded and attached beside it, on the same maps; `activate`
 //                                             switches, and takes the other down
 //   a set that never became active         ─▶ taken down: its producer died halfway
+import { existsSync, statSync } from 'node:fs';
 import { OBJECT_FILE, type Binding, type Handle } from '@alert-throttle/native';
 import { checkEnvironment, readEnvironment } from './environment.ts';
 import { KernelError } from './errors.ts';
@@ -15,7 +16,6 @@ import { adoptMaps, adoptSet, loadAndAttach, openObject, pinSet } from './progra
 import { Settings } from './settings.ts';
 import { DEFAULT_SIZES, entriesByMap, type KernelSizes } from './sizes.ts';
 import { bindingOrError, closeAll, DEFAULT_PIN_DIR, lockOrBusy } from './view.ts';
-import { existsSync } from 'node:fs';
 
 export interface KernelOptions {
   /** The compiled object; by default what the build made. */
@@ -24,6 +24,8 @@ export interface KernelOptions {
   readonly pinDir?: string;
   readonly cgroupRoot?: string;
   readonly sizes?: Partial<KernelSizes>;
+  /** The mount namespace of the host; by default that of process 1, which a producer in the host's pid namespace sees. */
+  readonly hostMountNamespace?: string;
 }
 
 /**
@@ -32,6 +34,7 @@ export interface KernelOptions {
  */
 export function openKernel(options: KernelOptions = {}): Kernel {
   const { object = OBJECT_FILE, pinDir = DEFAULT_PIN_DIR, cgroupRoot = '/sys/fs/cgroup' } = options;
+  const { hostMountNamespace = '/proc/1/ns/mnt' } = options;
   const binding = bindingOrError(options.addon);
   if (binding.layoutVersion !== layout.LAYOUT_VERSION || !existsSync(object))
     throw new KernelError(
@@ -49,7 +52,8 @@ export function openKernel(options: KernelOptions = {}): Kernel {
   const lock = lockOrBusy(binding, pinDir);
   const owned: (Handle | undefined)[] = [lock];
   try {
-    return open({ binding, object, pins, entries, owned });
+    const initMntNs = statSync(hostMountNamespace).ino;
+    return open({ binding, object, pins, entries, owned, initMntNs });
   } catch (error) {
     closeAll(owned);
     throw error;
@@ -62,10 +66,11 @@ interface Opening {
   readonly pins: Pins;
   readonly entries: ReadonlyMap<string, number>;
   readonly owned: (Handle | undefined)[];
+  readonly initMntNs: number;
 }
 
 function open(opening: Opening): Kernel {
-  const { binding, object, pins, owned, entries } = opening;
+  const { binding, object, pins, owned, entries, initMntNs } = opening;
   const digest = objectDigest(object);
   const active = activeGeneration(binding, pins);
   const found = pins.sets();
@@ -79,10 +84,10 @@ function open(opening: Opening): Kernel {
           pins.createSet(Math.max(active, ...found.map(({ generation }) => generation)) + 1, digest),
         );
   owned.push(...parts.programs.flatMap(({ handle, link }) => [handle, link]));
-  return new Kernel({ ...parts, owned, notes: sizeNotes(parts.maps, entries) });
+  return new Kernel({ ...parts, owned, initMntNs, notes: sizeNotes(parts.maps, entries) });
 }
 
-type Parts = Omit<KernelParts, 'owned' | 'notes'>;
+type Parts = Omit<KernelParts, 'owned' | 'notes' | 'initMntNs'>;
 
 function adopt({ binding, object, pins, owned }: Opening, set: PinnedSet): Parts {
   const file = new binding.ObjectFile(object);

@@ -1,11 +1,10 @@
 // Vitest's global setup of the kernel tests: makes what they share before two workers want it at once, or says at once
 // what is missing.
-import { findToolchain, type Missing } from '@alert-throttle/native/toolchain';
+import { addon, bpfObject, findToolchain, make, type Missing } from '@alert-throttle/native/build';
 import { provide, type Need } from '@alert-throttle/stack';
-import { harnessRoot, type Log } from '../cache.ts';
+import type { Log } from '../cache.ts';
 import { KERNELS } from '../kernels.ts';
 import { provideParts } from '../run-guest.ts';
-import { tool } from '../tool.ts';
 
 export default async function setup(): Promise<void> {
   const log: Log = (line) => void process.stdout.write(`${line}\n`);
@@ -17,7 +16,10 @@ export default async function setup(): Promise<void> {
 async function provideBuild(log: Log): Promise<void> {
   const needs = findToolchain().missing.map((one) => [one.what, needOf(one)] as const);
   await provide(Object.fromEntries(needs), { log });
-  await tool(process.execPath, ['native/scripts/build.ts'], { cwd: harnessRoot });
+  const { found } = findToolchain();
+  if (found === undefined) return;
+  for (const product of [bpfObject(found), addon(found, false)])
+    if (await make(product)) log(`Built ${product.output}`);
 }
 
 function needOf({ what, debianPackage }: Missing): Need<true> {

@@ -2,7 +2,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { makeCgroup, removeCgroup, type Cgroup } from './cgroup.ts';
-import { command } from './command.ts';
 import { makeRoot, type RootOptions } from './root-fs.ts';
 import { Workload, type Operation, type Reply } from './workload.ts';
 
@@ -62,7 +61,7 @@ export async function startContainer(name: string, options: ContainerOptions = {
   );
   const workload = new Workload(child);
   await workload.next();
-  const pid = await firstProcess(cgroup);
+  const pid = firstProcess(cgroup);
   const container = containerOf({ name, cgroup, pid, root, workload });
   await beforeStart?.(container);
   workload.go();
@@ -133,8 +132,8 @@ export function kernelDevice(dev: bigint): bigint {
   return (major << 20n) | minor;
 }
 
-async function firstProcess({ path }: Cgroup): Promise<number> {
-  return Number((await command('cat', `${path}/cgroup.procs`)).split('\n')[0]);
+function firstProcess({ path }: Cgroup): number {
+  return Number(readFileSync(`${path}/cgroup.procs`, 'utf8').split('\n')[0]);
 }
 
 async function ended(child: ChildProcess): Promise<void> {

@@ -28,7 +28,7 @@ export interface NewContainer extends Omit<ContainerFacts, 'rootIno'> {
   /** Lists the cgroups below; asked after the container's own is known to the programs, until it names none that is new. */
   readonly descendants: () => readonly bigint[];
   readonly ruleSet: RuleSetHandle | undefined;
-  /** Its first program is not executed yet: until then its tasks are the runtime's, and are let be. */
+  /** Its first program is not executed yet: until then its tasks are the runtime's, and are let be. Default: false. */
   readonly starting?: boolean;
 }
 
@@ -181,6 +181,11 @@ export class Kernel implements KernelView {
     this.#settings.setRealtimeOffset(this.#parts.binding.realtimeOffsetNs());
     this.#settle();
     for (const link of this.#sweeps) this.#parts.binding.runIterator(link);
+  }
+
+  /** CLOCK_REALTIME - CLOCK_BOOTTIME, now. */
+  realtimeOffsetNs(): bigint {
+    return this.#parts.binding.realtimeOffsetNs();
   }
 
   throttleMap(): ThrottleEntry[] {

@@ -127,9 +127,7 @@ function records(): (Alert | { readonly tombstone: string })[] {
     return spool
       .read(limits)
       .map(({ kind, key, value, schemaVersion }) =>
-        kind === 'tombstone'
-          ? { tombstone: key }
-          : decodeVersion(Buffer.from(value ?? []), schemaVersion),
+        kind === 'tombstone' ? { tombstone: key } : decodeVersion(Buffer.from(value ?? []), schemaVersion),
       );
   } finally {
     spool.close();

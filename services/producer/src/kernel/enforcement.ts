@@ -106,9 +106,9 @@ export class Enforcement {
   remove(container: KnownContainer): void {
     const { kernel } = this.#options;
     this.#warned.delete(container.cgroupId);
-    if (container.enforced === undefined) return;
+    // Also one that only an earlier run knew.
     kernel.removeContainer(container.cgroupId);
-    if (container.enforced.handle) kernel.removeRuleSet(container.enforced.handle);
+    if (container.enforced?.handle) kernel.removeRuleSet(container.enforced.handle);
     container.enforced = undefined;
   }
 

@@ -41,6 +41,7 @@ export type Kernel = Pick<
   | 'realtimeOffsetNs'
   | 'resolve'
   | 'throttleMap'
+  | 'rings'
   | 'counters'
   | 'programs'
   | 'close'

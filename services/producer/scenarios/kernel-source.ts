@@ -196,8 +196,51 @@ export default async (guest: Guest): Promise<void> => {
     producer?.kill('SIGKILL');
     process.stdout.write(readFileSync(LOG, 'utf8'));
   }
-  for (const record of records()) {
-    const shown = Object.entries(record).filter(([, value]) => value !== '' && value !== 0 && value !== null);
-    process.stdout.write(`${JSON.stringify(Object.fromEntries(shown))}\n`);
-  }
+  report(guest, records());
 };
+
+type Stored = ReturnType<typeof records>[number];
+
+function report(guest: Guest, stored: readonly Stored[]): void {
+  const alerts = stored.filter((record): record is Alert => 'Operation' in record);
+  const keyOf = (record: Stored): string => ('tombstone' in record ? record.tombstone : record.ContainerID);
+  const of = (id: string, operation: string): Alert[] =>
+    alerts.filter(({ ContainerID, Operation }) => ContainerID === id && Operation === operation);
+  const blocks = alerts.filter(({ ContainerID, Action }) => ContainerID === OLD && Action === 'Block');
+  const ended = of(OLD, 'AlertThresholdEnded');
+  guest.report('records', {
+    count: stored.length,
+    inOrder: alerts.every(({ Sequence }, index) => index === 0 || Sequence > (alerts[index - 1]?.Sequence ?? 0)),
+    nodes: alerts.filter(({ ContainerID }) => ContainerID === '').map(({ Operation }) => Operation),
+    strangers: alerts.filter(({ ContainerID }) => ContainerID.startsWith('cgroup:')).length,
+    lost: alerts.filter(({ Operation }) => Operation === 'AlertsLost').length,
+    endsWithTombstone: [OLD, NEW].map((id) => {
+      const own = stored.filter((record) => keyOf(record) === id);
+      return own.findIndex((record) => 'tombstone' in record) === own.length - 1;
+    }),
+  });
+  guest.report('container that was there: alerts', {
+    first: blocks.slice(0, 3).map(shown),
+    audits: alerts.filter(({ ContainerID, Action }) => ContainerID === OLD && Action === 'Audit').length,
+    emitted: blocks.length,
+    dropped: ended.reduce((sum, { Throttle }) => sum + (Throttle?.DroppedAlerts ?? 0), 0),
+    crossings: of(OLD, 'AlertThreshold').length,
+    ended: ended.map(({ Throttle }) => ({ ...Throttle, IntervalStartMicros: 0, IntervalEndMicros: 0 })),
+  });
+  guest.report('new container: alerts', {
+    exposed: of(NEW, 'PolicyApplied')[0]?.EventData,
+    warnings: of(NEW, 'PolicyWarning').map(({ EventData }) => EventData),
+    identity: shown(of(NEW, 'Network')[0]),
+    withoutProducer: alerts
+      .slice(alerts.findLastIndex(({ ContainerID, Operation }) => ContainerID === NEW && Operation === 'PolicyApplied'))
+      .filter(({ ContainerID, Type }) => ContainerID === NEW && Type === 'MatchedPolicy')
+      .map(({ Operation, Action, Resource }) => `${Action} ${Operation} ${Resource}`)
+      .sort(),
+  });
+}
+
+function shown(alert: Alert | undefined): Partial<Alert> {
+  if (alert === undefined) return {};
+  const { Operation, Action, Result, Enforcer, PolicyName, Source, Resource, Data, Severity, PodName, Labels } = alert;
+  return { Operation, Action, Result, Enforcer, PolicyName, Source, Resource, Data, Severity, PodName, Labels };
+}

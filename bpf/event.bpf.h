@@ -389,7 +389,10 @@ static __always_inline int at_conclude_and_raise(struct at_access *a)
 		if (now)
 			at_raise(a, result, now);
 	}
-	return result;
+	/* From 6.8 on the verifier wants to see that a hook returns an error or 0. */
+	if (result == -EPERM)
+		return -EPERM;
+	return result ? -EACCES : 0;
 }
 
 /* Judges and concludes an access to a file: 0 or an error. `inode`: whose owner counts. */

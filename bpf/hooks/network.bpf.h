@@ -87,6 +87,8 @@ int BPF_PROG(at_socket_connect, struct socket *sock, struct sockaddr *address, i
 	if (ret)
 		return ret;
 	sk = sock->sk;
+	if (!sk)
+		return 0;
 	/* Both internet families have the port at the same place. */
 	bpf_probe_read_kernel(&family, sizeof(family), address);
 	if (length >= 4 && (family == AF_INET || family == AF_INET6))
@@ -103,6 +105,8 @@ int BPF_PROG(at_socket_accept, struct socket *sock, struct socket *newsock, int 
 	if (ret)
 		return ret;
 	sk = sock->sk;
+	if (!sk)
+		return 0;
 	return at_decide_socket(sk->__sk_common.skc_family, sk->sk_type, sk->sk_protocol,
 				AT_OP_SOCKET_ACCEPT | (__u32)sk->__sk_common.skc_num << 16);
 }

@@ -82,6 +82,7 @@ export class Kernel implements KernelView {
     this.#maps = parts.maps;
     this.#settings = new Settings(parts.maps);
     this.#settings.setInitMntNs(parts.initMntNs);
+    this.#settings.setRealtimeOffset(parts.binding.realtimeOffsetNs());
     this.#containers = new Containers(parts.maps);
     const hasher = this.#settings.hasher(parts.binding);
     this.#ruleSets = new RuleSets(parts.maps, hasher, this.#containers.referenced());
@@ -161,7 +162,14 @@ export class Kernel implements KernelView {
   start(onBatch: OnBatch): void {
     this.#reader.start((batch) => {
       if (this.#closed) return;
-      onBatch(decodeBatch(batch), () => this.#reader.release());
+      try {
+        onBatch(decodeBatch(batch), () => this.#reader.release());
+      } catch (error) {
+        // Node only warns of what is thrown into a native call; a bug in a consumer has to be an uncaught exception.
+        setImmediate(() => {
+          throw error;
+        });
+      }
     });
   }
 

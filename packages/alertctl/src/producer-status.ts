@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { AlertctlConfig } from './config.ts';
 
 const USUAL_PORT = 9465;
-const TIMEOUT_MS = 3_000;
+const TIMEOUT_MS = 10_000;
 
 const kernelSchema = z.object({
   armed: z.boolean(),

@@ -1,12 +1,11 @@
-// Runs in the guest: the producer with SOURCE=kernel as a user starts it, containers that break their policies, and what
-// of it lies in the spool, as there is no Kafka here. What it reports is asserted in kernel-source.kernel.test.ts.
-import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync, openSync } from 'node:fs';
+// Runs in the guest: the producer with SOURCE=kernel as a user starts it, containers that break their policies, a kill, and
+// what of all this lies in the spool, as there is no Kafka here. Its reports are asserted in kernel-source.kernel.test.ts.
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Alert } from '@alert-throttle/alert';
-import { startContainer, until, type Container, type Guest } from '@alert-throttle/guest/inside';
-import { decodeVersion } from '../src/adapters/alert-schemas.ts';
+import { startContainer, until, type Container, type Guest, type Reply } from '@alert-throttle/guest/inside';
+import { decodeVersion, newestVersion } from '../src/adapters/alert-schemas.ts';
 import { openSqliteSpool } from '../src/adapters/sqlite-spool.ts';
-import { newestVersion } from '../src/adapters/alert-schemas.ts';
 
 const SPOOL = '/run/producer/spool';
 const POLICIES = '/run/producer/policies';
@@ -14,9 +13,15 @@ const LABELS = '/run/producer/labels.yaml';
 const LOG = '/run/producer/log';
 const PORT = '9465';
 
-const WEB = 'a'.repeat(63) + '1';
+/** A producer needs most of a minute to begin here: Node reads its modules with an emulated processor. */
+const PATIENCE_MS = 240_000;
 
-const POLICY = `
+const OLD = `${'a'.repeat(63)}1`;
+const NEW = `${'b'.repeat(63)}2`;
+const FILES = { '/etc/secret': 's', '/etc/watched': 'w', '/etc/free': 'f' };
+
+function policy(secretAction: string): string {
+  return `
 apiVersion: security.kubearmor.com/v1
 kind: KubeArmorPolicy
 metadata: { name: guard-web, namespace: shop }
@@ -27,69 +32,100 @@ spec:
   selector: { matchLabels: { app: web } }
   file:
     matchPaths:
-      - path: /etc/secret
-        action: Block
-      - path: /etc/watched
-        action: Audit
+      - { path: /etc/secret, action: ${secretAction} }
+      - { path: /etc/watched, action: Audit }
   process:
     matchPaths:
-      - path: /bin/dynamic
-        action: Block
-      - path: /bin/cat
-        action: Block
+      - { path: /bin/dynamic, action: Block }
+      - { path: /bin/cat, action: Block }
+  network:
+    matchProtocols:
+      - { protocol: udp, action: Block }
 `;
-
-const LABELS_TEXT = `
-containers:
-  - match: { id: ${WEB.slice(0, 12)} }
-    name: web
-    namespace: shop
-    pod: web-0
-    image: docker.io/library/web:1
-    labels: { app: web, tier: front }
-    owner: { ref: StatefulSet, name: web }
-`;
-
-function startProducer(): ChildProcess {
-  const log = openSync(LOG, 'a');
-  return spawn(process.execPath, ['/w/services/producer/src/main.ts', '--source', 'kernel'], {
-    stdio: ['ignore', log, log],
-    env: {
-      ...process.env,
-      POLICY_DIR: POLICIES,
-      LABELS_FILE: LABELS,
-      SPOOL_DIR: SPOOL,
-      KAFKA_BROKERS: '127.0.0.1:1',
-      HTTP_PORT: PORT,
-      MAX_ALERT_PER_SEC: '5',
-      THROTTLE_SEC: '2',
-      SHUTDOWN_TIMEOUT_SEC: '0',
-      NODE_ID: 'guest',
-    },
-  });
 }
 
-async function stopProducer(child: ChildProcess): Promise<number | null> {
-  child.kill('SIGTERM');
+const LABELS_TEXT = [OLD, NEW]
+  .map(
+    (id, index) => `
+  - match: { id: ${id.slice(0, 12)} }
+    name: web
+    namespace: shop
+    pod: web-${index}
+    image: docker.io/library/web:1
+    labels: { app: web, tier: front }
+    owner: { ref: StatefulSet, name: web }`,
+  )
+  .join('');
+
+const environment = {
+  ...process.env,
+  POLICY_DIR: POLICIES,
+  LABELS_FILE: LABELS,
+  SPOOL_DIR: SPOOL,
+  KAFKA_BROKERS: '127.0.0.1:1',
+  HTTP_PORT: PORT,
+  MAX_ALERT_PER_SEC: '5',
+  THROTTLE_SEC: '2',
+  SHUTDOWN_TIMEOUT_SEC: '0',
+  NODE_ID: 'guest',
+};
+
+interface KernelState {
+  readonly armed: boolean;
+  readonly disarmed: Readonly<Record<string, string>>;
+  readonly containers: number;
+  readonly policies: number;
+}
+
+async function startProducer(): Promise<{ child: ChildProcess; state: KernelState }> {
+  const log = openSync(LOG, 'a');
+  const args = ['/w/services/producer/src/main.ts', '--source', 'kernel'];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', log, log], env: environment });
+  const tested = async (): Promise<KernelState | undefined> => {
+    if (child.exitCode !== null) throw new Error(`the producer ended: ${readFileSync(LOG, 'utf8')}`);
+    const state = await kernelState();
+    return state && (state.armed || Object.keys(state.disarmed).length > 0) ? state : undefined;
+  };
+  try {
+    return { child, state: await until('the first self-test', tested, PATIENCE_MS) };
+  } catch (error) {
+    child.kill('SIGKILL');
+    throw error;
+  }
+}
+
+async function kernelState(): Promise<KernelState | undefined> {
+  const response = await fetch(`http://127.0.0.1:${PORT}/readyz`).catch(() => undefined);
+  return response && ((await response.json()) as { kernel?: KernelState }).kernel;
+}
+
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+  child.kill(signal);
   await until('the producer to end', () => child.exitCode !== null || child.signalCode !== null);
   return child.exitCode;
 }
 
-interface Ready {
-  readonly ok: boolean;
-  readonly kernel?: { readonly armed: boolean; readonly armedKinds: string[]; readonly disarmed: object; readonly containers: number };
+function alertctl(...args: string[]): { status: number | null; out: string } {
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ['/w/packages/alertctl/src/main.ts', ...args],
+    { encoding: 'utf8', env: environment },
+  );
+  return { status, out: stdout + stderr };
 }
 
-async function ready(): Promise<Ready | undefined> {
-  const response = await fetch(`http://127.0.0.1:${PORT}/readyz`).catch(() => undefined);
-  return response === undefined ? undefined : ((await response.json()) as Ready);
-}
-
-function records(): (Alert | { tombstone: string })[] {
-  const spool = openSqliteSpool({ dir: SPOOL, maxBytes: 1 << 30, schemaVersion: newestVersion, nowMs: () => 0 });
+/** As the spool has them: only while no producer runs. */
+function records(): (Alert | { readonly tombstone: string })[] {
+  const limits = { maxRecords: 1_000_000, maxBytes: 1 << 30 };
+  const spool = openSqliteSpool({
+    dir: SPOOL,
+    maxBytes: limits.maxBytes,
+    schemaVersion: newestVersion,
+    nowMs: () => 0,
+  });
   try {
     return spool
-      .read({ maxRecords: 1_000_000, maxBytes: 1 << 30 })
+      .read(limits)
       .map(({ kind, key, value, schemaVersion }) =>
         kind === 'tombstone' ? { tombstone: key } : decodeVersion(Buffer.from(value ?? []), schemaVersion),
       );
@@ -98,35 +134,113 @@ function records(): (Alert | { tombstone: string })[] {
   }
 }
 
+function errnoOf({ ret, errno, error }: Reply): string {
+  return ret === 0 && errno === 0 ? 'ok' : error;
+}
+
+async function tryAll(container: Container): Promise<Record<string, string>> {
+  return {
+    secret: errnoOf(await container.do('open', '/etc/secret', 'r')),
+    watched: errnoOf(await container.do('open', '/etc/watched', 'r')),
+    free: errnoOf(await container.do('open', '/etc/free', 'r')),
+    dynamic: errnoOf(await container.do('exec', '/usr/bin/dynamic', '--help')),
+    udp: errnoOf(await container.do('socket', 'inet', 'dgram', '0')),
+  };
+}
+
+async function untilSecret(container: Container, expected: string): Promise<string> {
+  return until(`the secret to be ${expected}`, async () => {
+    const now = errnoOf(await container.do('open', '/etc/secret', 'r'));
+    return now === expected && now;
+  });
+}
+
 export default async (guest: Guest): Promise<void> => {
   for (const folder of [SPOOL, POLICIES]) mkdirSync(folder, { recursive: true });
-  writeFileSync(`${POLICIES}/web.yaml`, POLICY);
-  writeFileSync(LABELS, LABELS_TEXT);
-  const files = { '/etc/secret': 's', '/etc/watched': 'w', '/etc/free': 'f' };
-  const web: Container = await startContainer(WEB, { root: 'tmpfs', files });
-  const producer = startProducer();
+  writeFileSync(`${POLICIES}/web.yaml`, policy('Block'));
+  writeFileSync(LABELS, `containers:${LABELS_TEXT}\n`);
+  const old = await startContainer(OLD, { files: FILES });
+  let producer: ChildProcess | undefined;
   try {
-    const first = await until('the producer to be tested', async () => {
-      if (producer.exitCode !== null) throw new Error(`the producer ended: ${readFileSync(LOG, 'utf8')}`);
-      const state = await ready();
-      const kernel = state?.kernel;
-      return kernel !== undefined && (kernel.armed || Object.keys(kernel.disarmed).length > 0) ? kernel : undefined;
-    }, 240_000);
-    guest.report('tested', first);
-    guest.report('in the container', {
-      secret: await web.do('open', '/etc/secret', 'r'),
-      watched: await web.do('open', '/etc/watched', 'r'),
-      free: await web.do('open', '/etc/free', 'r'),
-      dynamic: await web.do('exec', '/usr/bin/dynamic', '--help'),
-    });
-    guest.report('flood', { replies: await web.do('hammer', 50, 'open', '/etc/secret', 'r') });
-    await new Promise((resolve) => setTimeout(resolve, 4_000));
-    await web.stop();
-    await new Promise((resolve) => setTimeout(resolve, 5_000));
-    guest.report('code', { code: await stopProducer(producer) });
+    const first = await startProducer();
+    producer = first.child;
+    guest.report('started', { ...first.state });
+    guest.report('container that was there', await tryAll(old));
+    guest.report('flood', await old.do('hammer', 50, 'open', '/etc/secret', 'r'));
+
+    const fresh = await startContainer(NEW, { files: FILES });
+    guest.report('new container', await tryAll(fresh));
+
+    writeFileSync(`${POLICIES}/web.yaml`, 'kind: KubeArmorPolicy\nspec: [');
+    await until('the broken file to be noticed', async () =>
+      readFileSync(LOG, 'utf8').includes('what it said last stays in force'),
+    );
+    guest.report('with a broken policy', { secret: errnoOf(await fresh.do('open', '/etc/secret', 'r')) });
+    writeFileSync(`${POLICIES}/web.yaml`, policy('Audit'));
+    guest.report('with another policy', { secret: await untilSecret(fresh, 'ok') });
+    writeFileSync(`${POLICIES}/web.yaml`, policy('Block'));
+    guest.report('with the first policy', { secret: await untilSecret(fresh, 'EACCES') });
+    guest.report('alertctl', alertctl('kernel'));
+
+    await end(producer, 'SIGKILL');
+    guest.report('without a producer', await tryAll(fresh));
+    await old.stop();
+    const second = await startProducer();
+    producer = second.child;
+    guest.report('started again', { ...second.state });
+    await fresh.stop();
+    await until('the container to be forgotten', async () => (await kernelState())?.containers === 0);
+    guest.report('stopped', { code: await end(producer, 'SIGTERM') });
+    guest.report('detached', { ...alertctl('kernel', 'detach') });
   } finally {
-    producer.kill('SIGKILL');
+    producer?.kill('SIGKILL');
     process.stdout.write(readFileSync(LOG, 'utf8'));
   }
-  for (const record of records()) process.stdout.write(`${JSON.stringify(record)}\n`);
+  report(guest, records());
 };
+
+type Stored = ReturnType<typeof records>[number];
+
+function report(guest: Guest, stored: readonly Stored[]): void {
+  const alerts = stored.filter((record): record is Alert => 'Operation' in record);
+  const keyOf = (record: Stored): string => ('tombstone' in record ? record.tombstone : record.ContainerID);
+  const of = (id: string, operation: string): Alert[] =>
+    alerts.filter(({ ContainerID, Operation }) => ContainerID === id && Operation === operation);
+  const blocks = alerts.filter(({ ContainerID, Action }) => ContainerID === OLD && Action === 'Block');
+  const ended = of(OLD, 'AlertThresholdEnded');
+  guest.report('records', {
+    count: stored.length,
+    inOrder: alerts.every(({ Sequence }, index) => index === 0 || Sequence > (alerts[index - 1]?.Sequence ?? 0)),
+    nodes: alerts.filter(({ ContainerID }) => ContainerID === '').map(({ Operation }) => Operation),
+    strangers: alerts.filter(({ ContainerID }) => ContainerID.startsWith('cgroup:')).length,
+    lost: alerts.filter(({ Operation }) => Operation === 'AlertsLost').length,
+    endsWithTombstone: [OLD, NEW].map((id) => {
+      const own = stored.filter((record) => keyOf(record) === id);
+      return own.findIndex((record) => 'tombstone' in record) === own.length - 1;
+    }),
+  });
+  guest.report('container that was there: alerts', {
+    first: blocks.slice(0, 3).map(shown),
+    audits: alerts.filter(({ ContainerID, Action }) => ContainerID === OLD && Action === 'Audit').length,
+    emitted: blocks.length,
+    dropped: ended.reduce((sum, { Throttle }) => sum + (Throttle?.DroppedAlerts ?? 0), 0),
+    crossings: of(OLD, 'AlertThreshold').length,
+    ended: ended.map(({ Throttle }) => ({ ...Throttle, IntervalStartMicros: 0, IntervalEndMicros: 0 })),
+  });
+  guest.report('new container: alerts', {
+    exposed: of(NEW, 'PolicyApplied')[0]?.EventData,
+    warnings: of(NEW, 'PolicyWarning').map(({ EventData }) => EventData),
+    identity: shown(of(NEW, 'Network')[0]),
+    withoutProducer: alerts
+      .slice(alerts.findLastIndex(({ ContainerID, Operation }) => ContainerID === NEW && Operation === 'PolicyApplied'))
+      .filter(({ ContainerID, Type }) => ContainerID === NEW && Type === 'MatchedPolicy')
+      .map(({ Operation, Action, Resource }) => `${Action} ${Operation} ${Resource}`)
+      .sort(),
+  });
+}
+
+function shown(alert: Alert | undefined): Partial<Alert> {
+  if (alert === undefined) return {};
+  const { Operation, Action, Result, Enforcer, PolicyName, Source, Resource, Data, Severity, PodName, Labels } = alert;
+  return { Operation, Action, Result, Enforcer, PolicyName, Source, Resource, Data, Severity, PodName, Labels };
+}

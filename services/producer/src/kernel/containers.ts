@@ -1,7 +1,7 @@
 // The containers of this node: known from the kernel's events and from what is there at the start, until after their
 // last report.
 import type { KnownContainer } from './core/container-state.ts';
-import { containerAt, describeContainer, type NodeIdentity } from './core/container.ts';
+import { containerAt, describeContainer, type Known, type NodeIdentity } from './core/container.ts';
 import type { Identity } from './core/alert-of-event.ts';
 import { NO_LABELS, type Labels } from './core/labels.ts';
 import type { Cgroups } from './adapters/cgroups.ts';
@@ -41,17 +41,25 @@ export class Containers {
     return this.#byCgroup.get(cgroupId)?.known.identity ?? this.#gone.get(cgroupId)?.identity;
   }
 
-  /** Names of an earlier run: of containers that may have ended while the producer was away. */
+  /** Those of an earlier run that are not there any more ended while the producer was away: their last events may be due. */
   remember(saved: readonly SavedContainer[]): void {
-    const untilMs = this.#options.nowMs() + REMEMBERED_MS;
-    for (const { cgroupId, identity } of saved) this.#gone.set(BigInt(cgroupId), { identity, untilMs });
+    const { node } = this.#options;
+    for (const { cgroupId, cgroupPath, identity } of saved) {
+      const id = BigInt(cgroupId);
+      if (this.#byCgroup.has(id)) continue;
+      const place = { id: identity.ContainerID, runtime: 'unknown', cgroupPath } as const;
+      const container = begin(id, { ...describeContainer(place, this.#labels, node), identity }, undefined);
+      container.removedAtMs = this.#options.nowMs();
+      this.#byCgroup.set(id, container);
+    }
   }
 
   /** Other names for the containers that are there; and others may be containers now. */
   setLabels(labels: Labels): void {
     this.#labels = labels;
     for (const container of this.#byCgroup.values())
-      container.known = describeContainer(container.known.place, labels, this.#options.node);
+      if (container.removedAtMs === undefined)
+        container.known = describeContainer(container.known.place, labels, this.#options.node);
     this.scan();
   }
 
@@ -70,20 +78,7 @@ export class Containers {
     if (this.#byCgroup.has(cgroupId)) return;
     const known = containerAt(cgroupPath, this.#labels, this.#options.node);
     if (known === undefined) return;
-    const container: KnownContainer = {
-      cgroupId,
-      known,
-      createdAtMicros: atMicros,
-      enforced: undefined,
-      facts: undefined,
-      running: false,
-      lastWithoutMicros: atMicros,
-      lateAtMicros: undefined,
-      announced: false,
-      refusedFor: undefined,
-      throttled: false,
-      removedAtMs: undefined,
-    };
+    const container = begin(cgroupId, known, atMicros);
     this.#gone.delete(cgroupId);
     this.#byCgroup.set(cgroupId, container);
     this.#options.onFound(container);
@@ -117,4 +112,22 @@ export class Containers {
       identity: known.identity,
     }));
   }
+}
+
+function begin(cgroupId: bigint, known: Known, atMicros: number | undefined): KnownContainer {
+  return {
+    cgroupId,
+    known,
+    createdAtMicros: atMicros,
+    enforced: undefined,
+    facts: undefined,
+    running: false,
+    lastWithoutMicros: atMicros,
+    inForceAtMicros: undefined,
+    isLate: false,
+    announced: false,
+    refusedFor: undefined,
+    removedAtMs: undefined,
+    lastNumbers: undefined,
+  };
 }

@@ -11,7 +11,7 @@ import {
 import type { ProcessFacts } from './adapters/processes.ts';
 import type { Enforced, KnownContainer } from './core/container-state.ts';
 import { resolveRuleSet, type Misleading, type Resolve } from './core/rule-paths.ts';
-import type { Kernel, RootFacts, RuleSetHandle } from './kernel-port.ts';
+import type { Kernel, RuleSetHandle } from './kernel-port.ts';
 import { reasonOf } from '../errors.ts';
 
 export type PostureConfig = Pick<
@@ -22,13 +22,7 @@ export type PostureConfig = Pick<
 export interface EnforcementOptions {
   readonly kernel: Pick<
     Kernel,
-    | 'installRuleSet'
-    | 'removeRuleSet'
-    | 'registerContainer'
-    | 'updateContainer'
-    | 'setRuleSet'
-    | 'removeContainer'
-    | 'resolve'
+    'installRuleSet' | 'removeRuleSet' | 'registerContainer' | 'setRuleSet' | 'removeContainer' | 'resolve'
   >;
   readonly descendants: (cgroupPath: string) => readonly bigint[];
   readonly profile: number;
@@ -80,7 +74,7 @@ export class Enforcement {
   /** Paths inside the container can be resolved now. */
   built(container: KnownContainer, facts: ProcessFacts): void {
     container.facts = facts;
-    if (container.enforced) this.#options.kernel.updateContainer(container.cgroupId, rootFacts(facts));
+    if (container.enforced) this.#register(container, container.enforced.handle);
     this.apply(container);
   }
 
@@ -88,8 +82,7 @@ export class Enforcement {
   running(container: KnownContainer, facts: ProcessFacts): void {
     container.facts = facts;
     container.running = true;
-    if (container.enforced)
-      this.#options.kernel.updateContainer(container.cgroupId, { ...rootFacts(facts), starting: false });
+    if (container.enforced) this.#register(container, container.enforced.handle);
   }
 
   /**
@@ -113,9 +106,9 @@ export class Enforcement {
   remove(container: KnownContainer): void {
     const { kernel } = this.#options;
     this.#warned.delete(container.cgroupId);
-    if (container.enforced === undefined) return;
+    // Also one that only an earlier run knew.
     kernel.removeContainer(container.cgroupId);
-    if (container.enforced.handle) kernel.removeRuleSet(container.enforced.handle);
+    if (container.enforced?.handle) kernel.removeRuleSet(container.enforced.handle);
     container.enforced = undefined;
   }
 
@@ -163,7 +156,9 @@ export class Enforcement {
     if (handle ?? before?.handle) onApplied(container, container.enforced);
   }
 
-  #register({ cgroupId, known, facts, running }: KnownContainer, ruleSet: RuleSetHandle | undefined): void {
+  /** Again, where more is known of it. */
+  #register(container: KnownContainer, ruleSet: RuleSetHandle | undefined): void {
+    const { cgroupId, known, facts, running } = container;
     const { kernel, descendants, profile } = this.#options;
     kernel.registerContainer({
       cgroupId,
@@ -171,13 +166,11 @@ export class Enforcement {
       ruleSet,
       profile,
       starting: !running,
-      ...(facts ? rootFacts(facts) : UNKNOWN_ROOT),
+      privileged: facts?.privileged ?? false,
+      pidNs: facts?.pidNs ?? 0,
+      mntNs: facts?.mntNs ?? 0,
+      rootDev: facts?.rootDev ?? 0n,
+      rootIno: facts?.rootIno ?? 0n,
     });
   }
-}
-
-const UNKNOWN_ROOT: RootFacts = { privileged: false, pidNs: 0, mntNs: 0, rootDev: 0n, rootIno: 0n };
-
-function rootFacts({ privileged, pidNs, mntNs, rootDev, rootIno }: ProcessFacts): RootFacts {
-  return { privileged, pidNs, mntNs, rootDev, rootIno };
 }

@@ -136,8 +136,6 @@ export class EventFeed {
           reason: `${event.ring} ring full`,
         });
       default: {
-        const container = this.#options.containers().get(event.container);
-        if (container) container.throttled = event.type === 'threshold';
         const ruleOf = (number: number) => rules.get(number);
         return thresholdAlert(event, { identity, ruleOf, realtimeOffsetNs, enforcer, profile });
       }

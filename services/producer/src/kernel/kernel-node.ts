@@ -8,12 +8,13 @@ import type { Cgroups } from './adapters/cgroups.ts';
 import { factsOf, namespaceOf, oldest, type ProcessFacts } from './adapters/processes.ts';
 import type { SettledFiles } from './adapters/settled-files.ts';
 import { StateFile, type SavedState } from './adapters/state-file.ts';
+import { Announcer } from './announcer.ts';
 import { Arming } from './arming.ts';
 import { Containers } from './containers.ts';
 import { missingHooks } from './core/armed.ts';
 import type { NodeIdentity } from './core/container.ts';
 import type { KnownContainer } from './core/container-state.ts';
-import { misleadingRule, policyApplied, policyRefused } from './core/node-events.ts';
+import { policyRefused } from './core/node-events.ts';
 import { RingLedger } from './core/ring-ledger.ts';
 import { RuleBook } from './core/rule-book.ts';
 import { Enforcement, type PostureConfig } from './enforcement.ts';
@@ -67,6 +68,7 @@ export class KernelNode {
   readonly #queue: RecordQueue;
   readonly #rules: RuleBook;
   readonly #voice: Voice;
+  readonly #announcer: Announcer;
   readonly #containers: Containers;
   readonly #enforcement: Enforcement;
   readonly #startup: Startup;
@@ -106,6 +108,7 @@ export class KernelNode {
       nowMicros: () => clock.nowMicros(),
       emit: (alert) => this.#queue.alert(alert),
     });
+    this.#announcer = new Announcer(this.#voice, () => clock.nowMicros());
     this.#containers = new Containers({
       cgroups,
       node,
@@ -117,17 +120,9 @@ export class KernelNode {
       descendants: (path) => cgroups.descendants(path),
       profile: DEFAULT_PROFILE,
       saveRules: (rules) => this.#saveRules(rules),
-      onApplied: (container) => this.#applied(container),
-      onMisleading: (container, misleading) => {
-        const { PodName, ContainerID } = container.known.identity;
-        const { rule, path, target } = misleading;
-        logger.warn(
-          { container: ContainerID, pod: PodName, policy: rule.policy.name, path, target },
-          `${path} leads to ${target} in container ${ContainerID}: the rule is not in force for it`,
-        );
-        this.#voice.say((origin) => misleadingRule(origin, misleading), container.known.identity);
-      },
-      onRefused: (container, policies, reason) => this.#refused(container, policies, reason),
+      onApplied: (container) => this.#announcer.applied(container),
+      onMisleading: (container, misleading) => this.#announcer.misleading(container, misleading),
+      onRefused: (container, policies, reason) => this.#announcer.refused(container, policies, reason),
     });
     this.#startup = new Startup({
       initOf,
@@ -136,9 +131,7 @@ export class KernelNode {
       onBuilt: (container, facts) => this.#enforcement.built(container, facts),
       onRunning: (container, facts, sawBefore) => {
         this.#enforcement.running(container, facts);
-        // Whether its rules were there before its program did, nobody knows.
-        if (!sawBefore) container.lateAtMicros ??= clock.nowMicros();
-        this.#announce(container);
+        this.#announcer.running(container, sawBefore);
       },
     });
     this.#selfTest = new SelfTest({
@@ -218,14 +211,13 @@ export class KernelNode {
 
   /** Policies and containers first; then the programs decide, and events are read. */
   start(): void {
-    const { kernel, policyDir, labelsFile, limits, logger, stateDir } = this.#options;
+    const { kernel, node, policyDir, labelsFile, limits, logger, stateDir } = this.#options;
     mkdirSync(stateDir, { recursive: true });
     for (const note of kernel.notes) logger.warn({}, note);
     kernel.setLimits(SELF_TEST_PROFILE, UNTHROTTLED);
     this.setLimits(limits);
     kernel.sweep();
     this.#feed.setRealtimeOffset(kernel.realtimeOffsetNs());
-    if (this.#saved.bootId === this.#bootId) this.#containers.remember(this.#saved.containers);
     if (labelsFile !== undefined)
       this.#labels = followLabels({
         path: labelsFile,
@@ -242,7 +234,12 @@ export class KernelNode {
       onPolicies: (policies) => this.#setPolicies(policies),
     });
     this.#containers.scan();
-    this.#buryTheDead();
+    // In another boot, cgroups have other ids; but who is not there any more is not there.
+    const there = new Set(this.#containers.all.map(({ known }) => known.identity.ContainerID));
+    if (this.#saved.bootId === this.#bootId) this.#containers.remember(this.#saved.containers);
+    else
+      for (const { identity } of this.#saved.containers)
+        if (!there.has(identity.ContainerID)) this.#queue.tombstone(identity.ContainerID, node.nodeId);
     kernel.activate();
     kernel.start((events, release) => {
       try {
@@ -316,55 +313,6 @@ export class KernelNode {
     for (const container of this.#containers.all) this.#enforcement.apply(container);
   }
 
-  #applied(container: KnownContainer): void {
-    const { clock } = this.#options;
-    if (container.announced) {
-      this.#announce(container);
-      return;
-    }
-    // In force before its own program, unless that runs by now.
-    container.lateAtMicros = container.running ? clock.nowMicros() : undefined;
-  }
-
-  /** Once its program runs, and whenever other rules are in force. */
-  #announce(container: KnownContainer): void {
-    const { enforced, lastWithoutMicros, lateAtMicros, createdAtMicros } = container;
-    const isFirst = !container.announced;
-    container.announced = true;
-    if (enforced === undefined || (isFirst && enforced.handle === undefined)) return;
-    const exposedMs =
-      !isFirst || lastWithoutMicros === undefined
-        ? undefined
-        : lateAtMicros === undefined
-          ? 0
-          : (lateAtMicros - lastWithoutMicros) / 1_000;
-    const sinceCgroupMs =
-      isFirst && createdAtMicros !== undefined
-        ? ((lateAtMicros ?? this.#options.clock.nowMicros()) - createdAtMicros) / 1_000
-        : undefined;
-    if (exposedMs !== undefined) this.#voice.observer.exposed(exposedMs / 1_000);
-    const { policies, rules } = enforced;
-    this.#voice.logger.info(
-      { container: container.known.identity.ContainerID, policies, rules, exposedMs },
-      `container ${container.known.identity.ContainerID}: ${rules} rules in force`,
-    );
-    this.#voice.say(
-      (origin) => policyApplied(origin, { policies, rules, exposure: { ms: exposedMs, sinceCgroupMs } }),
-      container.known.identity,
-    );
-  }
-
-  #refused(container: KnownContainer, policies: readonly string[], reason: string): void {
-    if (container.refusedFor === reason) return;
-    container.refusedFor = reason;
-    const { identity } = container.known;
-    const kept = container.enforced === undefined ? 'nothing is in force' : 'what was in force stays';
-    const message = `rules cannot be put in force: ${reason}; ${kept}`;
-    this.#voice.observer.refused('rule set');
-    this.#voice.logger.error({ container: identity.ContainerID, policies }, message);
-    this.#voice.say((origin) => policyRefused(origin, policies.join(','), message), identity);
-  }
-
   #tick(): void {
     const { kernel, clock, logger } = this.#options;
     this.#ticks += 1;
@@ -379,6 +327,7 @@ export class KernelNode {
       bidFarewell({
         kernel,
         containers: this.#containers,
+        marks: () => this.#ledger.marks,
         nowMs: () => clock.nowMs(),
         onGone: (container, hasSuccessor) => this.#gone(container, hasSuccessor),
       });
@@ -407,18 +356,6 @@ export class KernelNode {
     this.#startup.forget(container.cgroupId);
     this.#enforcement.remove(container);
     if (!hasSuccessor) this.#queue.tombstone(container.known.identity.ContainerID, this.#options.node.nodeId);
-  }
-
-  /** Containers that ended while the producer was away. */
-  #buryTheDead(): void {
-    const { kernel, node } = this.#options;
-    const there = new Set(this.#containers.all.map(({ known }) => known.identity.ContainerID));
-    for (const { cgroupId, identity } of this.#saved.containers) {
-      const id = BigInt(cgroupId);
-      if (this.#saved.bootId === this.#bootId && this.#containers.get(id) === undefined)
-        kernel.removeContainer(id);
-      if (!there.has(identity.ContainerID)) this.#queue.tombstone(identity.ContainerID, node.nodeId);
-    }
   }
 
   #saveRules(rules: readonly CompiledRule[]): void {

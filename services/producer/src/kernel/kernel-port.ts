@@ -21,21 +21,10 @@ export type {
 
 export type IntervalEvent = Extract<AnyEvent, { type: 'threshold' | 'thresholdEnded' }>;
 
-/** What is known once a container's first process has a root of its own. */
-export interface RootFacts {
-  readonly privileged: boolean;
-  readonly pidNs: number;
-  readonly mntNs: number;
-  readonly rootDev: bigint;
-  readonly rootIno: bigint;
-}
+export type { NewContainer } from '@alert-throttle/kernel';
 
-export interface NewContainer extends Registered, RootFacts {
-  /** Its rules come into force with its first exec, by itself. */
-  readonly starting: boolean;
-}
-
-export interface Kernel extends Pick<
+/** As much of it as the source uses: what a test has to stand in for. */
+export type Kernel = Pick<
   WholeKernel,
   | 'adopted'
   | 'notes'
@@ -45,17 +34,15 @@ export interface Kernel extends Pick<
   | 'setFailClosed'
   | 'installRuleSet'
   | 'removeRuleSet'
+  | 'registerContainer'
   | 'setRuleSet'
   | 'removeContainer'
   | 'sweep'
+  | 'realtimeOffsetNs'
   | 'resolve'
   | 'throttleMap'
+  | 'rings'
   | 'counters'
   | 'programs'
   | 'close'
-> {
-  registerContainer(container: NewContainer): void;
-  /** `starting: false`: its tasks are judged from now on, whether or not the kernel saw an exec. */
-  updateContainer(cgroupId: bigint, facts: RootFacts & { readonly starting?: false }): void;
-  realtimeOffsetNs(): bigint;
-}
+>;

@@ -9,7 +9,6 @@ import type { Clock, Logger, Spool } from '../ports.ts';
 import { cgroup2Mount, Cgroups } from './adapters/cgroups.ts';
 import { KernelNode } from './kernel-node.ts';
 import type { Kernel } from './kernel-port.ts';
-import { lateRegistration } from './late-registration.ts';
 import type { KernelObserver } from './observer.ts';
 import { KERNEL_SOURCE } from './record-queue.ts';
 
@@ -54,7 +53,7 @@ export function openKernelNode(options: OpenKernelNodeOptions): { node: KernelNo
 
 function open(config: ProducerConfig, cgroupRoot: string): Kernel {
   try {
-    return lateRegistration(openKernel({
+    return openKernel({
       pinDir: config.pinDir,
       cgroupRoot,
       sizes: {
@@ -67,7 +66,7 @@ function open(config: ProducerConfig, cgroupRoot: string): Kernel {
         enforcementRingBytes: config.enforcementRingBytes,
         auditRingBytes: config.auditRingBytes,
       },
-    }));
+    });
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
     const message = `SOURCE=kernel cannot start (${error.code}): ${error.message}. ${error.hint}`;

@@ -51,7 +51,7 @@ export class PolicyFolder {
     const { policies, refused, warnings, texts } = this.#state;
     voice.logger.info(
       { folder, policies: policies.length, files: Object.keys(texts).length, refused: refused.size },
-      `${policies.length} policies in force from ${folder}`,
+      `${policies.length} ${policies.length === 1 ? 'policy' : 'policies'} in force from ${folder}`,
     );
     for (const warning of warnings) {
       if (this.#toldWarnings.has(warning)) continue;

@@ -8,7 +8,7 @@ export interface ArmedState {
 }
 
 /** Hooks without which a kind of rule has a hole. Where a kernel has one of several that do the same, they stand together. */
-const NEEDED_HOOKS: Readonly<Record<Kind, readonly (readonly string[])[]>> = {
+const KIND_HOOKS: Readonly<Record<Kind, readonly (readonly string[])[]>> = {
   process: [['lsm/bprm_check_security'], ['lsm/mmap_file'], ['lsm/file_mprotect']],
   file: [
     ['lsm/file_open'],
@@ -22,6 +22,9 @@ const NEEDED_HOOKS: Readonly<Record<Kind, readonly (readonly string[])[]>> = {
   capability: [['lsm/capable']],
 };
 
+/** Without these a container's cgroups below its own are not its own. */
+const COMMON_HOOKS = [['tp_btf/cgroup_mkdir'], ['tp_btf/cgroup_rmdir']];
+
 export interface ProgramAt {
   readonly hook: string;
   readonly attached: boolean;
@@ -32,7 +35,7 @@ export interface ProgramAt {
 export function missingHooks(programs: readonly ProgramAt[]): Map<Kind, string> {
   const missing = new Map<Kind, string>();
   for (const kind of KINDS) {
-    for (const alternatives of NEEDED_HOOKS[kind]) {
+    for (const alternatives of [...COMMON_HOOKS, ...KIND_HOOKS[kind]]) {
       const there = programs.filter(({ hook }) => alternatives.includes(hook));
       if (there.some(({ attached }) => attached)) continue;
       const reason = there.find((program) => program.reason !== undefined)?.reason ?? 'it has no program';

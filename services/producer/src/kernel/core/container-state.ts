@@ -2,6 +2,7 @@
 import type { ProcessFacts } from '../adapters/processes.ts';
 import type { RuleSetHandle } from '../kernel-port.ts';
 import type { Known } from './container.ts';
+import type { Marks } from './ring-ledger.ts';
 
 /** What is in force for a container in the kernel. */
 export interface Enforced {
@@ -26,13 +27,15 @@ export interface KnownContainer {
   running: boolean;
   /** When its own program was last seen not to run yet. */
   lastWithoutMicros: number | undefined;
-  /** When what is in force for it was put in force, if it ran already by then. */
-  lateAtMicros: number | undefined;
-  /** That its rules are in force was said. */
+  /** When what is in force for it was put in force. */
+  inForceAtMicros: number | undefined;
+  /** By then its own program ran already. */
+  isLate: boolean;
+  /** That its rules are in force was said, or need not be said any more. */
   announced: boolean;
   /** Why other rules could not be put in force; said once. */
   refusedFor: string | undefined;
-  /** An interval of its was announced, and its end was not. */
-  throttled: boolean;
   removedAtMs: number | undefined;
+  /** Of the rings, when nothing of it could come into them any more. */
+  lastNumbers: Marks | undefined;
 }

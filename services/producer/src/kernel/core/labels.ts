@@ -110,6 +110,8 @@ const MATCH_HELP = `one of id (the first ${MIN_ID_PREFIX} characters or more), n
 function explain(error: z.ZodError): string {
   const [issue] = error.issues;
   if (issue === undefined) return 'not usable';
+  const [list, index, field] = issue.path;
   const place = issue.path.map(String).join('.');
-  return place.endsWith('match') ? `${place}: expected ${MATCH_HELP}` : `${place}: ${issue.message}`;
+  if (field === 'match') return `${String(list)}.${String(index)}.match: expected ${MATCH_HELP}`;
+  return `${place}: ${issue.message}`;
 }

@@ -81,13 +81,17 @@ const INTERNET_PROTOCOLS: Readonly<Record<number, string>> = {
   262: 'MPTCP',
 };
 
+/** What protocol 0 means, by type of the socket. */
+const USUAL_PROTOCOLS: Readonly<Record<number, number>> = { 1: 6, 2: 17, 5: 132 };
+
 /** `domain=AF_INET type=SOCK_STREAM protocol=TCP`; with a port for connections. */
 export function socketText([family = 0, type = 0, protocol = 0, port = 0]: readonly number[]): string {
   const isInternet = family === 2 || family === 10;
+  const number = protocol === 0 && isInternet ? (USUAL_PROTOCOLS[type & 0xf] ?? 0) : protocol;
   const parts = [
     `domain=${FAMILIES[family] ?? family}`,
     `type=${SOCKET_TYPES[type & 0xf] ?? type & 0xf}`,
-    `protocol=${(isInternet ? INTERNET_PROTOCOLS[protocol] : undefined) ?? protocol}`,
+    `protocol=${(isInternet ? INTERNET_PROTOCOLS[number] : undefined) ?? number}`,
   ];
   return [...parts, ...(port === 0 ? [] : [`port=${port}`])].join(' ');
 }

@@ -1,0 +1,110 @@
+// A kernel in memory: it remembers what it is told and hands out the events that a test gives it. It enforces nothing;
+// what the real one does is tested in the guest.
+import type { RuleSet } from '@alert-throttle/policy';
+import type { Kernel, KernelEvent, NewContainer, RuleSetHandle } from '../kernel-port.ts';
+
+type OnBatch = Parameters<Kernel['start']>[0];
+
+export class MemoryKernel implements Kernel {
+  adopted = false;
+  readonly notes: readonly string[] = [];
+  readonly registered = new Map<bigint, NewContainer>();
+  readonly installed = new Map<number, RuleSet>();
+  readonly removed: bigint[] = [];
+  readonly limits = new Map<number, Parameters<Kernel['setLimits']>[1]>();
+  /** Thrown by installRuleSet. */
+  refusal: Error | undefined;
+  /** Where paths lead inside every container. */
+  links: Readonly<Record<string, string>> = {};
+  throttled: bigint[] = [];
+  numbers = { enforcement: 0n, audit: 0n };
+  released = 0;
+  #next = 1;
+  #onBatch: OnBatch | undefined;
+
+  start(onBatch: OnBatch): void {
+    this.#onBatch = onBatch;
+  }
+
+  emit(...events: KernelEvent[]): void {
+    this.#onBatch?.(events, () => (this.released += 1));
+  }
+
+  installRuleSet(set: RuleSet): RuleSetHandle {
+    if (this.refusal) throw this.refusal;
+    const handle = { number: this.#next++, digest: set.key };
+    this.installed.set(handle.number, set);
+    return handle;
+  }
+
+  removeRuleSet({ number }: RuleSetHandle): void {
+    if (!this.installed.delete(number)) throw new RangeError(`rule set ${number} is not installed`);
+  }
+
+  registerContainer(container: NewContainer): void {
+    this.registered.set(container.cgroupId, container);
+  }
+
+  setRuleSet(cgroupId: bigint, ruleSet: RuleSetHandle | undefined): void {
+    const container = this.registered.get(cgroupId);
+    if (container === undefined) throw new RangeError(`cgroup ${cgroupId} is not registered`);
+    this.registered.set(cgroupId, { ...container, ruleSet });
+  }
+
+  /** The rules that are in force for the container. */
+  rulesOf(cgroupId: bigint): { path: string; action: string }[] | undefined {
+    const number = this.registered.get(cgroupId)?.ruleSet?.number;
+    const rules = number === undefined ? undefined : this.installed.get(number)?.rules;
+    return rules?.map(({ path, action }) => ({ path, action }));
+  }
+
+  removeContainer(cgroupId: bigint): void {
+    this.registered.delete(cgroupId);
+    this.removed.push(cgroupId);
+  }
+
+  setLimits(profile: number, limits: Parameters<Kernel['setLimits']>[1]): void {
+    this.limits.set(profile, limits);
+  }
+
+  resolve(_pid: number, path: string): string | undefined {
+    return this.links[path] ?? path;
+  }
+
+  throttleMap(): ReturnType<Kernel['throttleMap']> {
+    return this.throttled.map((container) => ({ container })) as unknown as ReturnType<Kernel['throttleMap']>;
+  }
+
+  rings(): ReturnType<Kernel['rings']> {
+    const of = (number: bigint) => ({ number, emitted: number, lost: 0n });
+    return { enforcement: of(this.numbers.enforcement), audit: of(this.numbers.audit) };
+  }
+
+  counters(): ReturnType<Kernel['counters']> {
+    return {} as ReturnType<Kernel['counters']>;
+  }
+
+  programs(): ReturnType<Kernel['programs']> {
+    return [];
+  }
+
+  realtimeOffsetNs(): bigint {
+    return 1_000_000_000_000_000_000n;
+  }
+
+  activate(): void {
+    // Nothing to decide.
+  }
+
+  setFailClosed(): void {
+    // Nothing to decide.
+  }
+
+  sweep(): void {
+    // No intervals of its own.
+  }
+
+  close(): void {
+    // Holds nothing.
+  }
+}

@@ -149,7 +149,7 @@ __noinline int at_next_hit(struct at_access *a, __u32 features)
 		__u32 candidate = a->candidate;
 
 		/* Only the two kinds of rules on one directory are of equal rank. */
-		if (candidate >= AT_CANDIDATES || (a->action != AT_ACTION_NONE && !(candidate & 1)) ||
+		if (candidate >= AT_CANDIDATE_DIRECTORY + 2 * (__u32)a->walk.partials || (a->action != AT_ACTION_NONE && !(candidate & 1)) ||
 		    (a->action != AT_ACTION_NONE && candidate == AT_CANDIDATE_EXECNAME))
 			return 0;
 		a->candidate = candidate + 1;

@@ -54,7 +54,9 @@ export async function makeStage(name: string): Promise<Stage> {
     folder,
     modeOf: (path) => look(path).mode & 0o7777,
     ownerOf: (path) => look(path).uid,
-    remove: async () => void (await command('umount', '-l', folder)),
+    remove: async () => {
+      await command('umount', '-l', folder);
+    },
   };
 }
 

@@ -19,6 +19,7 @@
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE); /* user space stores single words; an update would copy them one byte at a time */
 	__type(key, __u32);
 	__type(value, struct at_settings);
 } settings SEC(".maps");

@@ -98,15 +98,33 @@ static long at_sweep_each_overflow(void *map, const __u32 *key, void *value, voi
 	return 0;
 }
 
+/* The account of a container that is gone goes as soon as all is said. */
+static __noinline int at_account_remove(__u64 container)
+{
+	struct at_account *account = bpf_map_lookup_elem(&ring_accounts, &container);
+
+	if (!account)
+		return 0;
+	bpf_spin_lock(&account->lock);
+	if (account->container == container)
+		account->flags |= AT_ACCOUNT_REMOVED;
+	bpf_spin_unlock(&account->lock);
+	at_sweep_account(account, container);
+	return 0;
+}
+
 /* Requests whose window is gone or never was are done. */
 static long at_sweep_each_request(void *map, const __u64 *key, void *value, void *context)
 {
 	__u64 container = *key;
+	__u64 *request = bpf_map_lookup_elem(&window_requests, &container);
 
-	if (!bpf_map_lookup_elem(&kubearmor_alert_throttle, &container)) {
-		at_overflow_leave(container);
-		bpf_map_delete_elem(&window_requests, &container);
-	}
+	if (!request || bpf_map_lookup_elem(&kubearmor_alert_throttle, &container))
+		return 0;
+	at_overflow_leave(container);
+	if (*request == AT_ENDED_BY_CONTAINER)
+		at_account_remove(container);
+	bpf_map_delete_elem(&window_requests, &container);
 	return 0;
 }
 
@@ -146,18 +164,9 @@ int at_sweep(struct at_sweep_context *context)
  */
 static __noinline int at_window_container_removed(__u64 container)
 {
-	struct at_account *account;
-
 	at_overflow_leave(container);
 	at_sweep_window(bpf_map_lookup_elem(&kubearmor_alert_throttle, &container), container, AT_ENDED_BY_CONTAINER);
-	account = bpf_map_lookup_elem(&ring_accounts, &container);
-	if (account) {
-		bpf_spin_lock(&account->lock);
-		if (account->container == container)
-			account->flags |= AT_ACCOUNT_REMOVED;
-		bpf_spin_unlock(&account->lock);
-		at_sweep_account(account, container);
-	}
+	at_account_remove(container);
 	return 0;
 }
 

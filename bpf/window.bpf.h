@@ -37,10 +37,11 @@ struct {
 } overflow_members SEC(".maps");
 
 /*
- * Written by user space: cgroup id -> enum at_ended_by. The next sweep ends the container's interval for that reason,
- * and takes the window out of its map once the report is in the ring; then it takes the request away. User space takes
- * the container's rules away and waits for running programs first, and makes no new rules for it before the request is
- * gone.
+ * Written by user space: cgroup id -> AT_ENDED_BY_POLICY or AT_ENDED_BY_CONTAINER. The next sweep ends the container's
+ * interval for that reason, and takes the window out of its map once the report is in the ring; then it takes the
+ * request away. User space takes the container's rules away and waits for running programs first, and makes no new
+ * rules for it before the request is gone: a program that had looked up the old window, and was kept from its lock
+ * until then, could not tell it from a new one of the same container in the moment in which that is made.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

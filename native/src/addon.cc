@@ -49,8 +49,11 @@ void LibbpfLog::append(const char* text, size_t length) {
 Napi::Value Throw(Napi::Env env, const std::string& step, int error, const std::string& log) {
   const int number = error < 0 ? -error : error;
   const char* name = strerrorname_np(number);
-  const std::string code = name == nullptr ? std::to_string(number) : name;
-  Napi::Error made = Napi::Error::New(env, step + ": " + strerrordesc_np(number) + " (" + code + ")");
+  // libbpf has numbers of its own, from 4000 on, which libc does not know.
+  char text[128];
+  libbpf_strerror(number, text, sizeof(text));
+  const std::string code = name == nullptr ? "LIBBPF_" + std::to_string(number) : name;
+  Napi::Error made = Napi::Error::New(env, step + ": " + text + " (" + code + ")");
   made.Set("code", code);
   made.Set("errno", Napi::Number::New(env, number));
   made.Set("step", step);

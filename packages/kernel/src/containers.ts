@@ -67,15 +67,17 @@ export class Containers {
   }
 
   /**
-   * `starting`: its first program is not executed yet; of no account where it is registered already. `descendants` lists the cgroups below, after the container's own is a member: from then on the programs hand the
-   * membership to children that are made, and it is asked until it names none that is new. Throws NO_ROOM; a container
-   * that was not registered before is not registered then, one that was is replaced but for cgroups that found no room.
+   * `starting`: its first program is not executed yet. Of one that is registered already, that it is not starting any more
+   * is taken over, as the kernel may have missed its exec; the contrary is not. `descendants` lists the cgroups below,
+   * after the container's own is a member: from then on the programs hand the membership to children that are made, and
+   * it is asked until it names none that is new. Throws NO_ROOM; a container that was not registered before is not
+   * registered then, one that was is replaced but for cgroups that found no room.
    */
   register(container: RegisteredContainer, starting: boolean, descendants: () => readonly bigint[]): void {
     const known = this.#slots.get(container.cgroupId);
     const slot = known?.slot ?? this.#free.shift();
     if (slot === undefined) throw noRoom('containers', this.#capacity);
-    if (known) this.#rewrite(slot, container);
+    if (known) this.#rewrite(slot, container, starting);
     else {
       const words = wordsOf(encodeContainer(container, starting).subarray(0, WRITTEN_BYTES));
       this.#maps.storeWords('containers', slot, 0, words);
@@ -124,13 +126,14 @@ export class Containers {
   }
 
   /** Programs decide by it meanwhile, and clear AT_CONTAINER_STARTING. */
-  #rewrite(slot: number, container: RegisteredContainer): void {
+  #rewrite(slot: number, container: RegisteredContainer, starting: boolean): void {
     const encoded = encodeContainer(container, false);
     const set = container.privileged ? layout.CONTAINER_PRIVILEGED : 0;
+    const clear = (FLAGS_OF_OURS & ~set) | (starting ? 0 : layout.CONTAINER_STARTING);
     const words = wordsOf(encoded.subarray(offsets.pid_ns, WRITTEN_BYTES));
     this.#maps.storeWords('containers', slot, offsets.pid_ns, words);
     this.#maps.storeU32('containers', slot, offsets.profile, container.profile);
-    this.#maps.changeBits('containers', slot, offsets.flags, { clear: FLAGS_OF_OURS & ~set, set });
+    this.#maps.changeBits('containers', slot, offsets.flags, { clear, set });
     this.#maps.storeWords('containers', slot, offsets.ruleset, [encoded.readBigUInt64LE(offsets.ruleset)]);
   }
 

@@ -3,14 +3,14 @@ import { checkEnvironment, readEnvironment, type EnvironmentFacts } from './envi
 import type { KernelCode } from './errors.ts';
 
 const places = { pinDir: '/sys/fs/bpf/alert-throttle', cgroupRoot: '/sys/fs/cgroup' };
-const BPF_AND_PERFMON = (1n << 38n) | (1n << 39n);
+const [PTRACE, ADMIN, PERFMON, BPF] = [1n << 19n, 1n << 21n, 1n << 38n, 1n << 39n] as const;
 const good: EnvironmentFacts = {
   btf: true,
   lsm: 'lockdown,capability,landlock,yama,apparmor,bpf\n',
   lockdown: 'none [integrity] confidentiality\n',
   cgroupFs: 0x63677270,
   pinFs: 0xcafe4a11,
-  capabilities: BPF_AND_PERFMON,
+  capabilities: PTRACE | PERFMON | BPF,
 };
 
 function refusal(facts: Partial<EnvironmentFacts>): unknown {
@@ -23,16 +23,17 @@ function refusal(facts: Partial<EnvironmentFacts>): unknown {
 }
 
 describe('the environment', () => {
-  test('CAP_BPF and CAP_PERFMON on a node with everything suffice, and so does CAP_SYS_ADMIN', () => {
+  test('CAP_SYS_ADMIN stands for CAP_BPF and CAP_PERFMON, and lockdown is not in every kernel', () => {
     expect(refusal({})).toBeUndefined();
-    expect(refusal({ capabilities: 1n << 21n })).toBeUndefined();
+    expect(refusal({ capabilities: ADMIN | PTRACE })).toBeUndefined();
     expect(refusal({ lockdown: undefined })).toBeUndefined();
   });
 
   test.each<[KernelCode, string, Partial<EnvironmentFacts>]>([
-    ['NO_PERMISSION', 'CAP_PERFMON', { capabilities: 1n << 39n }],
-    ['NO_PERMISSION', 'CAP_BPF', { capabilities: 1n << 38n }],
-    ['NO_PERMISSION', 'CAP_PERFMON and CAP_BPF', { capabilities: 0n }],
+    ['NO_PERMISSION', 'CAP_PERFMON', { capabilities: BPF | PTRACE }],
+    ['NO_PERMISSION', 'CAP_BPF', { capabilities: PERFMON | PTRACE }],
+    ['NO_PERMISSION', 'CAP_SYS_PTRACE', { capabilities: BPF | PERFMON | ADMIN }],
+    ['NO_PERMISSION', 'CAP_SYS_PTRACE and CAP_PERFMON and CAP_BPF', { capabilities: 0n }],
     ['NO_BTF', '/sys/kernel/btf/vmlinux', { btf: false }],
     ['LOCKDOWN', 'confidentiality', { lockdown: 'none integrity [confidentiality]\n' }],
     ['NO_BPF_LSM', 'without bpf', { lsm: 'lockdown,capability,yama,apparmor' }],

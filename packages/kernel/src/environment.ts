@@ -7,9 +7,10 @@ import { KernelError } from './errors.ts';
 const BPF_FS_MAGIC = 0xcafe4a11;
 const CGROUP2_MAGIC = 0x63677270;
 
-/** Numbers in linux/capability.h. */
-const NEEDED_CAPABILITIES = { CAP_PERFMON: 38, CAP_BPF: 39 } as const;
+/** Numbers in linux/capability.h. To see the namespaces and the roots of other processes, and to load programs. */
+const NEEDED_CAPABILITIES = { CAP_SYS_PTRACE: 19, CAP_PERFMON: 38, CAP_BPF: 39 } as const;
 const CAP_SYS_ADMIN = 21;
+const INCLUDED_IN_SYS_ADMIN: readonly string[] = ['CAP_PERFMON', 'CAP_BPF'];
 
 export interface EnvironmentFacts {
   readonly btf: boolean;
@@ -49,10 +50,8 @@ export function checkEnvironment(facts: EnvironmentFacts, { pinDir, cgroupRoot }
 
 function capabilityProblem({ capabilities }: EnvironmentFacts): KernelError | undefined {
   const has = (number: number) => ((capabilities >> BigInt(number)) & 1n) === 1n;
-  // CAP_SYS_ADMIN includes both.
-  if (has(CAP_SYS_ADMIN)) return undefined;
   const missing = Object.entries(NEEDED_CAPABILITIES)
-    .filter(([, number]) => !has(number))
+    .filter(([name, number]) => !has(number) && !(has(CAP_SYS_ADMIN) && INCLUDED_IN_SYS_ADMIN.includes(name)))
     .map(([name]) => name);
   if (missing.length === 0) return undefined;
   return new KernelError(

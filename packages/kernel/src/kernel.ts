@@ -4,7 +4,7 @@ import type { RuleSet } from '@alert-throttle/policy';
 import { Containers, type ContainerFacts } from './containers.ts';
 import { decodeBatch, type KernelEvent } from './events.ts';
 import * as layout from './layout.ts';
-import type { Ring } from './layout.ts';
+import type { EndedBy, Ring } from './layout.ts';
 import type { Limits, LimitsInForce } from './limits.ts';
 import { u64Key, type Maps } from './maps.ts';
 import { unpinAll, type Pins, type PinnedSet } from './pins.ts';
@@ -28,7 +28,7 @@ export interface NewContainer extends Omit<ContainerFacts, 'rootIno'> {
   /** Lists the cgroups below; asked after the container's own is known to the programs, until it names none that is new. */
   readonly descendants: () => readonly bigint[];
   readonly ruleSet: RuleSetHandle | undefined;
-  /** Its first program is not executed yet: until then its tasks are the runtime's, and are let be. */
+  /** Its first program is not executed yet: until then its tasks are the runtime's, and are let be. Default: false. */
   readonly starting?: boolean;
 }
 
@@ -71,8 +71,8 @@ export class Kernel implements KernelView {
   readonly #ruleSets: RuleSets;
   readonly #reader: RingReader;
   readonly #sweeps: readonly Handle[];
-  /** Cgroup ids of containers whose windows shall be closed, once no program decides by their rules any more. */
-  readonly #windowsToClose = new Set<bigint>();
+  /** By cgroup id: windows that shall be closed, and why, once no program decides by their containers' rules any more. */
+  readonly #windowsToClose = new Map<bigint, EndedBy>();
   #closed = false;
 
   constructor(parts: KernelParts) {
@@ -82,6 +82,7 @@ export class Kernel implements KernelView {
     this.#maps = parts.maps;
     this.#settings = new Settings(parts.maps);
     this.#settings.setInitMntNs(parts.initMntNs);
+    this.#settings.setRealtimeOffset(parts.binding.realtimeOffsetNs());
     this.#containers = new Containers(parts.maps);
     const hasher = this.#settings.hasher(parts.binding);
     this.#ruleSets = new RuleSets(parts.maps, hasher, this.#containers.referenced());
@@ -142,11 +143,12 @@ export class Kernel implements KernelView {
   setRuleSet(cgroupId: bigint, ruleSet: RuleSetHandle | undefined): void {
     this.#containers.setRuleSet(cgroupId, ruleSet?.number);
     if (ruleSet) this.#keepWindow(cgroupId);
-    else this.#windowsToClose.add(cgroupId);
+    else this.#windowsToClose.set(cgroupId, 'policy');
   }
 
+  /** Its window ends with a report, where the end of its cgroup has not seen to that. */
   removeContainer(cgroupId: bigint): void {
-    if (this.#containers.remove(cgroupId)) this.#windowsToClose.add(cgroupId);
+    if (this.#containers.remove(cgroupId)) this.#windowsToClose.set(cgroupId, 'container');
   }
 
   /** Those that are registered; after an adoption, by the producer before this one. */
@@ -161,7 +163,14 @@ export class Kernel implements KernelView {
   start(onBatch: OnBatch): void {
     this.#reader.start((batch) => {
       if (this.#closed) return;
-      onBatch(decodeBatch(batch), () => this.#reader.release());
+      try {
+        onBatch(decodeBatch(batch), () => this.#reader.release());
+      } catch (error) {
+        // Node only warns of what is thrown into a native call; a bug in a consumer has to be an uncaught exception.
+        setImmediate(() => {
+          throw error;
+        });
+      }
     });
   }
 
@@ -181,6 +190,11 @@ export class Kernel implements KernelView {
     this.#settings.setRealtimeOffset(this.#parts.binding.realtimeOffsetNs());
     this.#settle();
     for (const link of this.#sweeps) this.#parts.binding.runIterator(link);
+  }
+
+  /** CLOCK_REALTIME - CLOCK_BOOTTIME, now. */
+  realtimeOffsetNs(): bigint {
+    return this.#parts.binding.realtimeOffsetNs();
   }
 
   throttleMap(): ThrottleEntry[] {
@@ -231,12 +245,10 @@ export class Kernel implements KernelView {
 
   #requestReports(): void {
     if (this.#maps.has(WINDOW_REQUESTS))
-      for (const cgroupId of this.#windowsToClose)
-        this.#maps.update(
-          WINDOW_REQUESTS,
-          u64Key(cgroupId),
-          u64Key(BigInt(layout.ENDED_BY.indexOf('policy'))),
-        );
+      for (const [cgroupId, endedBy] of this.#windowsToClose) {
+        const reason = u64Key(BigInt(layout.ENDED_BY.indexOf(endedBy)));
+        this.#maps.update(WINDOW_REQUESTS, u64Key(cgroupId), reason);
+      }
     this.#windowsToClose.clear();
   }
 

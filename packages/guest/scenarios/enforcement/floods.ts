@@ -52,13 +52,17 @@ async function fiveExecutions(guest: Guest, node: EnforcingNode): Promise<void> 
     container: container.cgroup.id,
     errors: replies.map(({ error }) => error),
     events: events.map((event) => (isAlert(event) ? node.describe(event) : event)),
-    entry: node.kernel.throttleMap().find((entry) => entry.container === container.cgroup.id),
+    entry: entryOf(node, container),
   });
   await container.do('hammer', 100, 'become', first);
   node.kernel.sweep();
-  guest.report('nothing after', { events: node.events(), counters: node.kernel.counters() });
+  guest.report('nothing after', { events: node.events(), entry: entryOf(node, container) });
   await stop(node, container);
   guest.report('removed', { events: thresholds(node.events()) });
+}
+
+function entryOf(node: EnforcingNode, { cgroup }: Container) {
+  return node.kernel.throttleMap().find((entry) => entry.container === cgroup.id);
 }
 
 async function neighbours(guest: Guest, node: EnforcingNode): Promise<void> {

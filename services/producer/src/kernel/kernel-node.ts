@@ -110,6 +110,7 @@ export class KernelNode {
       saveRules: (rules) => this.#memory.addRules(rules),
       onApplied: (container) => this.#announcer.applied(container),
       onMisleading: (container, misleading) => this.#announcer.misleading(container, misleading),
+      onProblem: (container, problem) => this.#announcer.problem(container, problem),
       onRefused: (container, policies, reason) => this.#announcer.refused(container, policies, reason),
     });
     this.#startup = new Startup({

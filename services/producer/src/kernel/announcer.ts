@@ -5,9 +5,14 @@ import { misleadingRule, policyApplied, policyRefused } from './core/node-events
 import type { Misleading } from './core/rule-paths.ts';
 import type { Voice } from './voice.ts';
 
+/** More are told again, rather than remembered. */
+const MAX_PROBLEMS = 10_000;
+
 export class Announcer {
   readonly #voice: Voice;
   readonly #nowMicros: () => number;
+  /** Told already. */
+  readonly #problems = new Set<string>();
 
   constructor(voice: Voice, nowMicros: () => number) {
     this.#voice = voice;
@@ -45,6 +50,16 @@ export class Announcer {
       `${path} leads to ${target} in container ${ContainerID}: the rule is not in force for it`,
     );
     this.#voice.say((origin) => misleadingRule(origin, misleading), container.known.identity);
+  }
+
+  /** Once for each container. */
+  problem({ cgroupId, known }: KnownContainer, problem: string): void {
+    const key = `${cgroupId} ${problem}`;
+    if (this.#problems.has(key)) return;
+    if (this.#problems.size >= MAX_PROBLEMS) this.#problems.clear();
+    this.#problems.add(key);
+    const { ContainerID } = known.identity;
+    this.#voice.logger.warn({ container: ContainerID }, `container ${ContainerID}: annotation ${problem}`);
   }
 
   /** Once for each reason. */

@@ -43,6 +43,7 @@ beforeEach(() => {
     saveRules: (rules) => log.push(`saved ${rules.length}`),
     onApplied: (_, { policies }) => log.push(`applied ${policies.join(',')}`),
     onMisleading: (_, { path, target }) => log.push(`misleading ${path} ${target}`),
+    onProblem: (_, problem) => log.push(`problem ${problem}`),
     onRefused: (_, policies, reason) => log.push(`refused ${policies.join(',')}: ${reason}`),
   });
   const found: KnownContainer[] = [];

@@ -31,6 +31,8 @@ export interface EnforcementOptions {
   /** Other rules are in force for it now. */
   readonly onApplied: (container: KnownContainer, enforced: Enforced) => void;
   readonly onMisleading: (container: KnownContainer, misleading: Misleading) => void;
+  /** An annotation that means nothing, with what is accepted. */
+  readonly onProblem: (container: KnownContainer, problem: string) => void;
   /** What was in force before is still in force. */
   readonly onRefused: (container: KnownContainer, policies: readonly string[], reason: string) => void;
 }
@@ -93,7 +95,9 @@ export class Enforcement {
     if (container.removedAtMs !== undefined) return;
     const refused = this.unenforceable;
     const usable = this.#policies.filter((policy) => !refused.has(policy));
-    const { ruleSet, policies } = rulesFor(usable, container.known.subject, this.#postures);
+    const { subject } = container.known;
+    const { ruleSet, policies, problems } = rulesFor(usable, subject, this.#postures);
+    for (const problem of problems) this.#options.onProblem(container, problem);
     const names = ruleSet === undefined ? [] : policies.map(({ name }) => name);
     try {
       this.#install(container, ruleSet && this.#resolve(container, ruleSet), names);

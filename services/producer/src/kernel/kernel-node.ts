@@ -1,33 +1,31 @@
 // The kernel source as a whole: containers, policies, events, self-test and what each second needs, put together.
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { CompiledRule, Policy } from '@alert-throttle/policy';
-import { reasonOf } from '../errors.ts';
+import type { Policy } from '@alert-throttle/policy';
 import type { AlertSource, Clock, Logger, RecordBatch } from '../ports.ts';
 import type { Cgroups } from './adapters/cgroups.ts';
 import { factsOf, namespaceOf, oldest, type ProcessFacts } from './adapters/processes.ts';
 import type { SettledFiles } from './adapters/settled-files.ts';
-import { StateFile, type SavedState } from './adapters/state-file.ts';
 import { Announcer } from './announcer.ts';
 import { Arming } from './arming.ts';
 import { Containers } from './containers.ts';
 import { missingHooks } from './core/armed.ts';
 import type { NodeIdentity } from './core/container.ts';
 import type { KnownContainer } from './core/container-state.ts';
-import { policyRefused } from './core/node-events.ts';
 import { RingLedger } from './core/ring-ledger.ts';
-import { RuleBook } from './core/rule-book.ts';
 import { Enforcement, type PostureConfig } from './enforcement.ts';
 import { EventFeed } from './event-feed.ts';
-import { bidFarewell } from './farewell.ts';
 import type { Kernel, Limits } from './kernel-port.ts';
 import { followLabels } from './labels-file.ts';
+import { Memory } from './memory.ts';
 import type { KernelFigures } from './metrics.ts';
 import type { KernelObserver } from './observer.ts';
+import { PoliciesInForce } from './policies-in-force.ts';
 import { PolicyFolder } from './policy-folder.ts';
 import { RecordQueue } from './record-queue.ts';
 import { SelfTest } from './self-test.ts';
 import { Startup } from './startup.ts';
+import { Upkeep } from './upkeep.ts';
 import { Voice } from './voice.ts';
 
 export interface KernelNodeOptions {
@@ -55,18 +53,13 @@ const DEFAULT_PROFILE_NAME = 'default';
 const SELF_TEST_PROFILE = 15;
 const UNTHROTTLED: Limits = { alertThrottling: false, maxAlertPerSec: 1, throttleSec: 1 };
 
-const TICK_MS = 1_000;
 const SELF_TEST_PERIOD_MS = 60_000;
-/** Names of files change their meaning seldom; each container's are looked at so often. */
-const RESOLVE_AGAIN_TICKS = 10;
-/** Containers whose coming or going was missed are found so often. */
-const SCAN_TICKS = 30;
 
 export class KernelNode {
   readonly #options: KernelNodeOptions;
   readonly #ledger: RingLedger;
   readonly #queue: RecordQueue;
-  readonly #rules: RuleBook;
+  readonly #memory: Memory;
   readonly #voice: Voice;
   readonly #announcer: Announcer;
   readonly #containers: Containers;
@@ -75,30 +68,25 @@ export class KernelNode {
   readonly #feed: EventFeed;
   readonly #selfTest: SelfTest;
   readonly #arming: Arming;
-  readonly #stateFile: StateFile;
-  readonly #saved: SavedState;
-  readonly #bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  readonly #upkeep: Upkeep;
+  readonly #inForce: PoliciesInForce;
   #policies: PolicyFolder | undefined;
   #labels: SettledFiles | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #ticks = 0;
-  #tickedAtMs: number;
-  #isDirty = false;
-  #mustScan = false;
-  #unenforceable = new Set<string>();
+  #labelsText = '';
   #isStarted = false;
 
   constructor(options: KernelNodeOptions) {
     const { kernel, cgroups, node, enforcer, stateDir, clock, logger, observer, cursor } = options;
     const nowMs = (): number => clock.nowMs();
     this.#options = options;
-    this.#tickedAtMs = clock.nowMs();
-    this.#stateFile = new StateFile(stateDir);
-    this.#saved = this.#stateFile.load((reason) =>
-      logger.error({ path: this.#stateFile.path }, `${this.#stateFile.path} cannot be used: ${reason}`),
-    );
-    this.#rules = new RuleBook(this.#saved.rules);
-    this.#ledger = new RingLedger(this.#bootId, { stored: cursor, takenOver: kernel.adopted });
+    const remembered = () => ({
+      containers: this.#containers.saved,
+      policies: this.#policies?.state.texts ?? this.#memory.before.policies,
+      labels: this.#labelsText,
+    });
+    this.#memory = new Memory(stateDir, remembered, logger);
+    const rings = { stored: cursor, takenOver: kernel.adopted };
+    this.#ledger = new RingLedger(this.#memory.bootId, rings);
     this.#queue = new RecordQueue(this.#ledger);
     this.#voice = new Voice({
       logger,
@@ -119,9 +107,10 @@ export class KernelNode {
       kernel,
       descendants: (path) => cgroups.descendants(path),
       profile: DEFAULT_PROFILE,
-      saveRules: (rules) => this.#saveRules(rules),
+      saveRules: (rules) => this.#memory.addRules(rules),
       onApplied: (container) => this.#announcer.applied(container),
       onMisleading: (container, misleading) => this.#announcer.misleading(container, misleading),
+      onProblem: (container, problem) => this.#announcer.problem(container, problem),
       onRefused: (container, policies, reason) => this.#announcer.refused(container, policies, reason),
     });
     this.#startup = new Startup({
@@ -144,16 +133,17 @@ export class KernelNode {
     this.#feed = new EventFeed({
       queue: this.#queue,
       ledger: this.#ledger,
-      rules: this.#rules,
+      rules: this.#memory.rules,
       containers: () => this.#containers,
       node,
       enforcer,
       profile: DEFAULT_PROFILE_NAME,
       isSelfTest: (event) => this.#selfTest.takes(event),
-      onSkipped: () => (this.#mustScan = true),
+      onSkipped: () => this.#upkeep.scanSoon(),
       nowMs,
       observer,
     });
+    this.#inForce = new PoliciesInForce(this.#enforcement, this.#voice);
     const missing = missingHooks(kernel.programs());
     this.#enforcement.setDisarmed(missing);
     this.#enforcement.setPostures(options.postures);
@@ -163,6 +153,16 @@ export class KernelNode {
       voice: this.#voice,
       nowMs,
       periodMs: SELF_TEST_PERIOD_MS,
+    });
+    this.#upkeep = new Upkeep({
+      ...{ kernel, clock, logger },
+      feed: this.#feed,
+      queue: this.#queue,
+      ledger: this.#ledger,
+      containers: this.#containers,
+      enforcement: this.#enforcement,
+      memory: this.#memory,
+      onGone: (container, hasSuccessor) => this.#gone(container, hasSuccessor),
     });
 
     function initOf(cgroupPath: string): ProcessFacts | undefined {
@@ -181,8 +181,8 @@ export class KernelNode {
       containers: this.#containers.all.length,
       starting: this.#startup.size,
       waiting: this.#feed.waiting,
-      policies: (this.#policies?.state.policies.length ?? 0) - this.#unenforceable.size,
-      policiesRefused: (this.#policies?.state.refused.size ?? 0) + this.#unenforceable.size,
+      policies: (this.#policies?.state.policies.length ?? 0) - this.#inForce.refused,
+      policiesRefused: (this.#policies?.state.refused.size ?? 0) + this.#inForce.refused,
       armed: state?.armed ?? [],
       isArmed: this.#arming.isArmed,
     };
@@ -204,9 +204,8 @@ export class KernelNode {
     return this.#arming.isArmed;
   }
 
-  /** The second's work is done, also while nothing can be stored. */
   get isAlive(): boolean {
-    return !this.#isStarted || this.#options.clock.nowMs() - this.#tickedAtMs < 15 * TICK_MS;
+    return this.#upkeep.isAlive;
   }
 
   /** Policies and containers first; then the programs decide, and events are read. */
@@ -216,29 +215,32 @@ export class KernelNode {
     for (const note of kernel.notes) logger.warn({}, note);
     kernel.setLimits(SELF_TEST_PROFILE, UNTHROTTLED);
     this.setLimits(limits);
-    kernel.sweep();
-    this.#feed.setRealtimeOffset(kernel.realtimeOffsetNs());
+    this.#upkeep.sweep();
+    // Before any container: one that is enforced already must not be without its rules for a moment.
+    this.#policies = new PolicyFolder({
+      folder: policyDir,
+      lastGood: this.#memory.before.policies,
+      voice: this.#voice,
+      onPolicies: (policies) => this.#setPolicies(policies),
+    });
     if (labelsFile !== undefined)
       this.#labels = followLabels({
         path: labelsFile,
+        lastGood: this.#memory.before.labels,
         logger,
-        onLabels: (labels) => {
+        onLabels: (labels, text) => {
+          this.#labelsText = text;
           this.#containers.setLabels(labels);
           this.#applyAll();
         },
       });
-    this.#policies = new PolicyFolder({
-      folder: policyDir,
-      lastGood: this.#saved.policies,
-      voice: this.#voice,
-      onPolicies: (policies) => this.#setPolicies(policies),
-    });
     this.#containers.scan();
     // In another boot, cgroups have other ids; but who is not there any more is not there.
     const there = new Set(this.#containers.all.map(({ known }) => known.identity.ContainerID));
-    if (this.#saved.bootId === this.#bootId) this.#containers.remember(this.#saved.containers);
+    const { before } = this.#memory;
+    if (before.isSameBoot) this.#containers.remember(before.containers);
     else
-      for (const { identity } of this.#saved.containers)
+      for (const { identity } of before.containers)
         if (!there.has(identity.ContainerID)) this.#queue.tombstone(identity.ContainerID, node.nodeId);
     kernel.activate();
     kernel.start((events, release) => {
@@ -250,7 +252,7 @@ export class KernelNode {
     });
     this.#isStarted = true;
     this.#arming.start();
-    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    this.#upkeep.start();
     logger.info(
       { adopted: kernel.adopted, containers: this.#containers.all.length },
       kernel.adopted
@@ -271,10 +273,10 @@ export class KernelNode {
   /** Programs and maps stay, and go on. */
   async close(): Promise<void> {
     const { kernel, logger } = this.#options;
-    clearInterval(this.#timer);
+    this.#upkeep.stop();
     this.#startup.close();
     await Promise.all([this.#arming.close(), this.#policies?.close(), this.#labels?.close()]);
-    if (this.#isStarted) this.#save();
+    if (this.#isStarted) this.#memory.save();
     kernel.close();
     logger.info(
       {},
@@ -284,7 +286,7 @@ export class KernelNode {
   }
 
   #found(container: KnownContainer): void {
-    this.#isDirty = true;
+    this.#memory.changed();
     // At once: the kernel lets its rules begin with its first exec. What was there before is looked at first.
     if (container.createdAtMicros !== undefined) this.#enforcement.apply(container);
     this.#startup.watch(container);
@@ -293,82 +295,19 @@ export class KernelNode {
   }
 
   #setPolicies(policies: readonly Policy[]): void {
-    this.#isDirty = true;
-    this.#enforcement.setPolicies(policies);
-    const refused = new Set<string>();
-    for (const [{ name, namespace }, reason] of this.#enforcement.unenforceable) {
-      const key = `${namespace}/${name}`;
-      refused.add(key);
-      if (this.#unenforceable.has(key)) continue;
-      this.#voice.observer.refused('policy');
-      this.#voice.logger.error({ policy: key }, `policy ${key} is not in force: ${reason}`);
-      this.#voice.say((origin) => policyRefused(origin, name, `not in force: ${reason}`));
-    }
-    this.#unenforceable = refused;
+    this.#inForce.set(policies);
     this.#applyAll();
   }
 
   #applyAll(): void {
-    this.#isDirty = true;
+    this.#memory.changed();
     for (const container of this.#containers.all) this.#enforcement.apply(container);
   }
 
-  #tick(): void {
-    const { kernel, clock, logger } = this.#options;
-    this.#ticks += 1;
-    this.#tickedAtMs = clock.nowMs();
-    try {
-      kernel.sweep();
-      this.#feed.setRealtimeOffset(kernel.realtimeOffsetNs());
-      this.#feed.tick();
-      // While events are held up, containers that come and go are seen only by looking.
-      if (this.#mustScan || this.#queue.isHeldUp || this.#ticks % SCAN_TICKS === 0) this.#scan();
-      this.#resolveAgain();
-      bidFarewell({
-        kernel,
-        containers: this.#containers,
-        marks: () => this.#ledger.marks,
-        nowMs: () => clock.nowMs(),
-        onGone: (container, hasSuccessor) => this.#gone(container, hasSuccessor),
-      });
-      this.#containers.tidy();
-      if (this.#isDirty) this.#save();
-    } catch (error) {
-      logger.error({ error: reasonOf(error) }, `kernel source: ${reasonOf(error)}`);
-    }
-  }
-
-  #scan(): void {
-    this.#mustScan = false;
-    this.#containers.scan();
-  }
-
-  /** A few containers a second, so that the time for it is spread. */
-  #resolveAgain(): void {
-    const slot = this.#ticks % RESOLVE_AGAIN_TICKS;
-    for (const container of this.#containers.all)
-      if (Number(container.cgroupId % BigInt(RESOLVE_AGAIN_TICKS)) === slot)
-        this.#enforcement.apply(container);
-  }
-
   #gone(container: KnownContainer, hasSuccessor: boolean): void {
-    this.#isDirty = true;
+    this.#memory.changed();
     this.#startup.forget(container.cgroupId);
     this.#enforcement.remove(container);
     if (!hasSuccessor) this.#queue.tombstone(container.known.identity.ContainerID, this.#options.node.nodeId);
-  }
-
-  #saveRules(rules: readonly CompiledRule[]): void {
-    if (this.#rules.add(rules)) this.#save();
-  }
-
-  #save(): void {
-    this.#isDirty = false;
-    this.#stateFile.save({
-      bootId: this.#bootId,
-      rules: this.#rules.all,
-      containers: this.#containers.saved,
-      policies: this.#policies?.state.texts ?? this.#saved.policies,
-    });
   }
 }

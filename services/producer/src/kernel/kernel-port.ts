@@ -1,9 +1,5 @@
 // What the source needs of the kernel, in the words of the package that talks to it.
-import type {
-  Kernel as WholeKernel,
-  KernelEvent as AnyEvent,
-  NewContainer as Registered,
-} from '@alert-throttle/kernel';
+import type { Kernel as WholeKernel, KernelEvent as AnyEvent } from '@alert-throttle/kernel';
 
 export { OPERATIONS, RULE_POSTURE } from '@alert-throttle/kernel';
 export type {

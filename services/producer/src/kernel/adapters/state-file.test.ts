@@ -32,6 +32,7 @@ const state: SavedState = {
     },
   ],
   policies: { 'a.yaml': 'text' },
+  labels: 'containers: []',
 };
 
 it('gives back what was saved last', () => {
@@ -53,13 +54,14 @@ it('knows nothing where there is no file yet', () => {
   ).toEqual(NO_STATE);
 });
 
-it.each(['', '{"version":2}', '{"version":1,"bootId":"b","rules":[{}],"containers":[],"policies":{}}'])(
-  'takes %j for damaged, and says so',
-  (text) => {
-    const file = new StateFile(temporaryFolder());
-    writeFileSync(file.path, text);
-    const reasons: string[] = [];
-    expect(file.load((reason) => reasons.push(reason))).toEqual(NO_STATE);
-    expect(reasons).toHaveLength(1);
-  },
-);
+it.each([
+  '',
+  '{"version":2}',
+  '{"version":1,"bootId":"b","rules":[{}],"containers":[],"policies":{},"labels":""}',
+])('takes %j for damaged, and says so', (text) => {
+  const file = new StateFile(temporaryFolder());
+  writeFileSync(file.path, text);
+  const reasons: string[] = [];
+  expect(file.load((reason) => reasons.push(reason))).toEqual(NO_STATE);
+  expect(reasons).toHaveLength(1);
+});

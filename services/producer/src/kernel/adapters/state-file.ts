@@ -1,6 +1,6 @@
 // What must survive a restart beside the spool: which rule each number stands for and whose cgroups were whose, since the
-// kernel goes on raising events while the producer is away; and the policies that were last in force, for the case that
-// the files have become unusable meanwhile.
+// kernel goes on raising events while the producer is away; and the policies and labels that were last in force, for the
+// case that the files have become unusable meanwhile.
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CompiledRule } from '@alert-throttle/policy';
@@ -22,6 +22,7 @@ export interface SavedState {
   readonly containers: readonly SavedContainer[];
   /** Texts by name of the file. */
   readonly policies: Readonly<Record<string, string>>;
+  readonly labels: string;
 }
 
 const ruleSchema = z.looseObject({
@@ -46,9 +47,10 @@ const schema = z.object({
     }),
   ),
   policies: z.record(z.string(), z.string()),
+  labels: z.string(),
 });
 
-export const NO_STATE: SavedState = { bootId: '', rules: [], containers: [], policies: {} };
+export const NO_STATE: SavedState = { bootId: '', rules: [], containers: [], policies: {}, labels: '' };
 
 const FILE_NAME = 'kernel.json';
 

@@ -41,6 +41,7 @@ struct at_access {
 	__u8 first_state;
 	__u8 raise;          /* an alert is to be raised */
 	__u32 first_rule;
+	__u32 renames;       /* rename_lock's number when the judgement began; odd: not known */
 };
 
 #define AT_MODE_NO_AUDIT 0x1     /* no alerts for what is let through: another hook of this system call raised them */

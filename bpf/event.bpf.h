@@ -187,6 +187,7 @@ static __always_inline struct at_slot *at_new_event(enum at_event_type type, __u
 		return 0;
 	__builtin_memset(&slot->event, 0, sizeof(slot->event));
 	__builtin_memset(&slot->walk, 0, sizeof(slot->walk));
+	slot->walk.flags = AT_WALK_CALM; /* a text that a rename spoils is left out */
 	slot->used = 0;
 	slot->event.head.type = type;
 	slot->event.head.time_ns = now;

@@ -7,8 +7,10 @@
  * sequence number, each mount. The second hashes the names. A dentry's sequence number is odd while it is renamed and
  * grows with each rename; the first pass reads it before the dentry, the second after the name. Equal fingerprints therefore mean that
  * between the passes there was a moment when every name and every parent were as seen. Otherwise the walk is repeated.
- * (The kernel's own walk watches the global rename_lock for that. A dentry's own number needs no kernel symbol, and
- * only renames of this very path can make us repeat, not those of the whole machine.)
+ *
+ * The kernel's own walk watches rename_lock, which counts all renames of the machine. Where its address is known (the
+ * loader has CAP_SYSLOG) that is tried first: if nothing at all was renamed during a judgement, no dentry's number need
+ * be looked at, and where the rules have no directories one pass counts and hashes.
  *
  * The programs hold the RCU read lock: dentries, their names and mounts stay readable. Positions are plain addresses
  * because a mount is found from the vfsmount inside it, which the verifier allows no typed pointer.
@@ -24,7 +26,6 @@
 #define AT_STEPS_MAX (AT_DEPTH_MAX + 32) /* components and mounts of one walk */
 #define AT_PARTIALS 4                    /* ancestors of which one pass remembers the hash */
 #define AT_DEPTH_WORDS 3                 /* of a bitmap of depths */
-#define AT_WORDS 4                       /* words of a name that are read at a time */
 
 enum at_walk_state {
 	AT_WALK_GOING,
@@ -68,8 +69,12 @@ struct at_walk {
 	__u8 differs;
 	__u8 select;             /* which of a rule set's bitmaps, + 1; 0: none */
 	__u8 limit;              /* only ancestors above this depth */
-	__u8 crossed;
+	__u8 flags;              /* AT_WALK_* */
 };
+
+#define AT_WALK_CROSSED 1 /* has left the mount that it began in */
+#define AT_WALK_CALM 2    /* nothing was renamed so far, as rename_lock tells: numbers are not read */
+#define AT_WALK_HASHED 4  /* the file's path has its hash from a pass that counted as well */
 
 /* What a step sees of a dentry. The first three fields lie in struct dentry as they do here: d_parent, d_name. */
 struct at_component {
@@ -79,7 +84,12 @@ struct at_component {
 	__u64 name;
 };
 
-struct at_words { __u64 word[AT_WORDS]; };
+/* 0: rename_lock is left alone. Set before loading. */
+const volatile __u32 at_watch_rename_lock = 1;
+
+extern const void rename_lock __ksym __weak;
+
+struct at_words { __u64 word[AT_HASH_WORDS]; };
 
 static __always_inline __u64 at_mix(__u64 print, __u64 value)
 {
@@ -114,6 +124,14 @@ static __always_inline __u32 at_read_half(const void *from)
 static __always_inline __u32 at_sequence(__u64 dentry)
 {
 	return AT_READ_HALF((const struct dentry *)dentry, d_seq.seqcount.sequence);
+}
+
+/* The number of renames of the whole machine, odd during one; 1 where it is not known. */
+static __always_inline __u32 at_renames(void)
+{
+	if (!at_watch_rename_lock || !&rename_lock)
+		return 1;
+	return at_read_half(&rename_lock);
 }
 
 static __always_inline void at_enter_mount(struct at_walk *w, __u64 vfsmount)
@@ -226,7 +244,7 @@ static __always_inline void at_note_step(struct at_walk *w, __u32 sequence)
 static __always_inline void at_begin_walk(struct at_walk *w, const struct at_place *place)
 {
 	w->state = AT_WALK_GOING;
-	w->crossed = 0;
+	w->flags &= ~AT_WALK_CROSSED;
 	w->print = 0;
 	w->dentry = place->dentry;
 	w->depth = place->count;
@@ -238,32 +256,58 @@ static __always_inline void at_begin_walk(struct at_walk *w, const struct at_pla
 
 struct at_walk_context { struct at_walk *walk; };
 
+/* The walk goes on without a component: notes how far it came in the mount that it began in. 1 where it is over. */
+static __always_inline long at_note_crossing(struct at_walk *w)
+{
+	if (!(w->flags & AT_WALK_CROSSED))
+		w->low = w->depth;
+	w->flags |= AT_WALK_CROSSED;
+	return w->state != AT_WALK_GOING;
+}
+
+/* Counts a component; 1 where the path is too long. */
+static __always_inline long at_count_component(struct at_walk *w, const struct at_component *c)
+{
+	if (w->depth == AT_DEPTH_MAX || w->length + 1 + c->length > AT_PATH_MAX) {
+		w->state = AT_WALK_UNREACHABLE;
+		return 1;
+	}
+	w->depth++;
+	w->length += 1 + c->length;
+	w->dentry = c->parent;
+	return 0;
+}
+
 static long at_count_step(__u32 index, struct at_walk_context *context)
 {
 	struct at_walk *w = context->walk;
-	const __u32 sequence = at_sequence(w->dentry);
+	const __u32 sequence = w->flags & AT_WALK_CALM ? 0 : at_sequence(w->dentry);
 	struct at_component c;
 
-	if (!at_step(w, &c)) {
-		if (!w->crossed)
-			w->low = w->depth;
-		w->crossed = 1;
-		return w->state != AT_WALK_GOING;
-	}
+	if (!at_step(w, &c))
+		return at_note_crossing(w);
 	if (sequence & 1) {
 		w->state = AT_WALK_RACED;
 		return 1;
 	}
-	if (w->depth == AT_DEPTH_MAX || w->length + 1 + c.length > AT_PATH_MAX) {
-		w->state = AT_WALK_UNREACHABLE;
-		return 1;
-	}
 	at_note_step(w, sequence);
 	w->sum = w->print; /* mounts above the first component are of no account */
-	w->depth++;
-	w->length += 1 + c.length;
-	w->dentry = c.parent;
-	return 0;
+	return at_count_component(w, &c);
+}
+
+static __always_inline void at_begin_count(struct at_walk *w, struct at_place *place)
+{
+	place->count = 0;
+	w->length = 0;
+	at_begin_walk(w, place);
+}
+
+static __always_inline void at_end_of_count(const struct at_walk *w, struct at_place *place)
+{
+	place->count = w->depth;
+	place->inside = w->low;
+	place->length = w->length;
+	place->state = w->state == AT_WALK_GOING ? AT_WALK_UNREACHABLE : w->state;
 }
 
 /* First pass: fills all of `place` but the hash. */
@@ -273,18 +317,11 @@ __noinline int at_walk_count(struct at_place *place, struct at_walk *w)
 
 	if (!place || !w)
 		return 0;
-	place->count = 0;
-	w->length = 0;
 	w->sum = 0;
-	at_begin_walk(w, place);
+	at_begin_count(w, place);
 	bpf_loop(AT_STEPS_MAX, at_count_step, &context, 0);
-	if (w->state == AT_WALK_GOING)
-		w->state = AT_WALK_UNREACHABLE;
-	place->count = w->depth;
-	place->inside = w->low;
-	place->length = w->length;
+	at_end_of_count(w, place);
 	place->print = w->sum;
-	place->state = w->state;
 	return 0;
 }
 
@@ -314,9 +351,7 @@ __noinline __u64 at_hash_component(__u64 name, __u32 length)
 		if (from >= length)
 			break;
 		at_read_words(&words, name, length, from);
-		for (int i = 0; i < AT_WORDS; i++)
-			if (from + i * 8 < length)
-				hash = at_hash_word(hash, words.word[i]);
+		hash = at_hash_block(hash, words.word);
 	}
 	return at_hash_end(hash);
 }
@@ -360,7 +395,7 @@ static __always_inline void at_note_partial(struct at_walk *w, __u32 depth)
 /* The component at hand is done with: 1 if it was the first of the path. */
 static __always_inline long at_end_step(struct at_walk *w, const struct at_component *c)
 {
-	at_note_step(w, at_sequence(w->dentry));
+	at_note_step(w, w->flags & AT_WALK_CALM ? 0 : at_sequence(w->dentry));
 	w->dentry = c->parent;
 	return --w->depth == 0;
 }
@@ -395,6 +430,45 @@ static __always_inline bool at_end_pass_over(struct at_walk *w, const struct at_
 
 	w->state = same ? AT_WALK_DONE : AT_WALK_RACED;
 	return same;
+}
+
+static long at_hash_and_count(__u32 index, struct at_walk_context *context)
+{
+	struct at_walk *w = context->walk;
+	struct at_component c;
+	__u64 hash;
+
+	if (!at_step(w, &c))
+		return at_note_crossing(w);
+	hash = at_hash_component(c.name, c.length);
+	if (!w->last)
+		w->last = hash;
+	w->sum = w->sum * w->factor + hash;
+	at_note_step(w, 0);
+	w->partial[0] = w->print; /* as w->sum in at_count_step; there are no partial sums here */
+	return at_count_component(w, &c);
+}
+
+/* Both passes in one, for when nothing is renamed and no ancestor's hash is asked for. */
+__noinline int at_walk_calm(struct at_place *place, struct at_walk *w)
+{
+	struct at_walk_context context = { w };
+	const struct at_settings *settings = at_settings();
+
+	if (!place || !w || !settings)
+		return 0;
+	w->factor = at_hash_step(settings->hash_secret);
+	w->sum = 0;
+	w->last = 0;
+	w->partials = 0;
+	w->partial[0] = 0;
+	at_begin_count(w, place);
+	bpf_loop(AT_STEPS_MAX, at_hash_and_count, &context, 0);
+	at_end_of_count(w, place);
+	place->print = w->partial[0];
+	place->hash = w->sum * w->factor;
+	w->flags |= AT_WALK_HASHED;
+	return 0;
 }
 
 /*
@@ -433,7 +507,7 @@ __noinline int at_same_name(__u64 text, __u32 length, __u32 index)
 		if (from >= length)
 			break;
 		at_read_words(&words, text, length, from);
-		for (int i = 0; i < AT_WORDS; i++)
+		for (int i = 0; i < AT_HASH_WORDS; i++)
 			if (words.word[i] != *(__u64 *)(name->text + from + i * 8))
 				return 0;
 	}

@@ -262,6 +262,7 @@ __noinline int at_end_name(struct at_access *a)
 		a->action = AT_ACTION_NONE;
 		a->file.within = 1;
 		a->attempt = 0;
+		a->walk.flags &= ~AT_WALK_HASHED;
 		a->stage = AT_STAGE_COUNT;
 		return 0;
 	}
@@ -296,9 +297,33 @@ static __always_inline void at_end_pass(struct at_access *a, __u32 features)
 	}
 }
 
+static __always_inline void at_begin_judgement(struct at_access *a)
+{
+	a->action = AT_ACTION_NONE;
+	a->attempt = 0;
+	a->file.within = 0;
+	a->mode &= ~(AT_MODE_SECOND_NAME | AT_MODE_WITH_SOURCE);
+	if (a->source.dentry && !a->source.hash)
+		a->stage = AT_STAGE_SOURCE;
+	else
+		a->stage = a->kind >= AT_KIND_NETWORK ? AT_STAGE_VALUES : AT_STAGE_COUNT;
+}
+
+/* What was found so far relied on that nothing is renamed. */
+static __always_inline void at_begin_anew(struct at_access *a)
+{
+	a->walk.flags = 0;
+	a->source.hash = 0;
+	at_begin_judgement(a);
+}
+
 static __always_inline void at_end_race(struct at_access *a)
 {
 	at_count(AT_COUNTER_WALK_RETRIED, 1);
+	if (a->walk.flags & AT_WALK_CALM) {
+		at_begin_anew(a);
+		return;
+	}
 	a->action = AT_ACTION_NONE;
 	/* Only the source has a path there, and it is moving: it is none. */
 	a->stage = a->kind >= AT_KIND_NETWORK ? AT_STAGE_VALUES_MORE : AT_STAGE_COUNT;
@@ -410,6 +435,21 @@ __noinline int at_turn(struct at_access *a, int same)
 	return 0;
 }
 
+static __always_inline bool at_asks_directories(const struct at_access *a)
+{
+	return !(a->mode & AT_MODE_HINT) && at_features_of(a) & AT_HAS_DIR;
+}
+
+/* The judgement stands, unless it relied on that nothing is renamed and something was: then it begins anew. */
+static __always_inline bool at_is_settled(struct at_access *a)
+{
+	if (!(a->walk.flags & AT_WALK_CALM) || at_renames() == a->renames)
+		return true;
+	at_count(AT_COUNTER_WALK_RETRIED, 1);
+	at_begin_anew(a);
+	return false;
+}
+
 static long at_judge_step(__u32 index, struct at_access *a)
 {
 	int same = 0;
@@ -422,10 +462,16 @@ static long at_judge_step(__u32 index, struct at_access *a)
 		at_walk_hash(&a->source, &a->walk);
 		break;
 	case AT_STAGE_COUNT:
-		at_walk_count(&a->file, &a->walk);
+		if (a->walk.flags & AT_WALK_CALM && !at_asks_directories(a))
+			at_walk_calm(&a->file, &a->walk);
+		else
+			at_walk_count(&a->file, &a->walk);
 		break;
 	case AT_STAGE_HASH:
-		at_walk_hash(&a->file, &a->walk);
+		if (a->walk.flags & AT_WALK_HASHED)
+			a->walk.state = AT_WALK_DONE;
+		else
+			at_walk_hash(&a->file, &a->walk);
 		break;
 	case AT_STAGE_CONFIRM:
 		same = at_walk_confirm(&a->file, &a->walk);
@@ -434,7 +480,7 @@ static long at_judge_step(__u32 index, struct at_access *a)
 		same = at_walk_confirm(&a->source, &a->walk);
 		break;
 	case AT_STAGE_OVER:
-		return 1;
+		return at_is_settled(a);
 	}
 	at_turn(a, same);
 	return 0;
@@ -446,12 +492,9 @@ static long at_judge_step(__u32 index, struct at_access *a)
  */
 static __always_inline int at_judge(struct at_access *a)
 {
-	a->action = AT_ACTION_NONE;
-	a->attempt = 0;
-	if (a->source.dentry && !a->source.hash)
-		a->stage = AT_STAGE_SOURCE;
-	else
-		a->stage = a->kind >= AT_KIND_NETWORK ? AT_STAGE_VALUES : AT_STAGE_COUNT;
+	a->renames = at_renames();
+	a->walk.flags = a->renames & 1 ? 0 : AT_WALK_CALM;
+	at_begin_judgement(a);
 	bpf_loop(AT_TURNS_MAX, at_judge_step, a, 0);
 	return a->stage == AT_STAGE_OVER ? a->file.state : AT_WALK_RACED;
 }

@@ -35,16 +35,21 @@ static inline __attribute__((always_inline)) __u64 at_hash_power(__u64 base, __u
 	return power;
 }
 
-/* A component, eight bytes at a time, the last ones padded with zeros: begin, word ..., end. */
+#define AT_HASH_WORDS 4 /* of a block */
+
+/* A component, in blocks of 32 bytes, the last one padded with zeros: begin, block ..., end. */
 static inline __attribute__((always_inline)) __u64 at_hash_begin(const __u64 secret[2], __u32 length)
 {
 	return secret[0] ^ (length * AT_HASH_MULTIPLIER);
 }
 
-static inline __attribute__((always_inline)) __u64 at_hash_word(__u64 hash, __u64 word)
+static inline __attribute__((always_inline)) __u64 at_hash_block(__u64 hash, const __u64 block[AT_HASH_WORDS])
 {
-	hash = (hash ^ word) * AT_HASH_MULTIPLIER;
-	return hash ^ (hash >> 32);
+	for (int i = 0; i < AT_HASH_WORDS; i++) {
+		hash = (hash ^ block[i]) * AT_HASH_MULTIPLIER;
+		hash ^= hash >> 32;
+	}
+	return hash;
 }
 
 static inline __attribute__((always_inline)) __u64 at_hash_end(__u64 hash)
@@ -66,11 +71,11 @@ static inline __u64 at_hash_name(const __u64 secret[2], const char *text, __u32 
 {
 	__u64 hash = at_hash_begin(secret, length);
 
-	for (__u32 at = 0; at < length; at += 8) {
-		__u64 word = 0;
+	for (__u32 at = 0; at < length; at += sizeof(__u64[AT_HASH_WORDS])) {
+		__u64 block[AT_HASH_WORDS] = {0};
 
-		memcpy(&word, text + at, length - at < 8 ? length - at : 8);
-		hash = at_hash_word(hash, word);
+		memcpy(block, text + at, length - at < sizeof(block) ? length - at : sizeof(block));
+		hash = at_hash_block(hash, block);
 	}
 	return at_hash_end(hash);
 }

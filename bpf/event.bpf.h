@@ -228,23 +228,24 @@ static __noinline int at_count_unsent(__u32 ring, __u64 container)
 /* The time of the alert, if it may go out; 0: it is throttled. Only refusals are throttled here. */
 __noinline __u64 at_admit(struct at_access *a, int result)
 {
-	const __u64 now = bpf_ktime_get_boot_ns();
 	const struct at_container *container;
 	struct at_admission admission = {};
 
 	if (!a)
 		return 0;
-	container = at_container_at(a->slot);
+	/* The key lies in the struct because the frame of this function is full: the throttle's own lie below it. */
+	admission.profile = a->slot;
+	container = bpf_map_lookup_elem(&containers, &admission.profile);
 	if (!container)
 		return 0;
+	admission.now_ns = bpf_ktime_get_boot_ns();
 	if (!result)
-		return now;
+		return admission.now_ns;
 	admission.container = container->container;
-	admission.now_ns = now;
 	admission.profile = container->profile;
 	admission.rule = a->rule;
 	admission.operation = a->operation;
-	return at_window_admit(&admission) ? now : 0;
+	return at_window_admit(&admission) ? admission.now_ns : 0;
 }
 
 static __always_inline void at_copy_args(struct at_event *event, const struct at_access *a)

@@ -55,7 +55,6 @@ struct at_walk {
 	__u64 print;
 	__u64 root_ino;          /* inside the filesystem: the container's root, or 0 for the filesystem's own */
 	__u64 sum;               /* of the components passed, as if the last one passed were the first */
-	__u64 factor;
 	__u64 last;              /* hash of the last component */
 	__u64 partial[AT_PARTIALS]; /* the same below an ancestor */
 	__u32 ruleset;
@@ -356,6 +355,14 @@ __noinline __u64 at_hash_component(__u64 name, __u32 length)
 	return at_hash_end(hash);
 }
 
+/* Horner's rule: what was below is now one component further down. */
+static __always_inline __u64 at_hash_append(__u64 below, __u64 component)
+{
+	const struct at_settings *settings = at_settings();
+
+	return settings ? below * at_hash_step(settings->hash_secret) + component : 0;
+}
+
 /* The hash of the ancestor at `depth`, from the hash of the path and the sum of what lies below the ancestor. */
 __noinline __u64 at_ancestor_hash(__u64 path, __u64 below, __u32 depth)
 {
@@ -412,7 +419,7 @@ static long at_hash_loop(__u32 index, struct at_walk_context *context)
 	if (!w->last)
 		w->last = hash;
 	at_note_partial(w, w->depth);
-	w->sum = w->sum * w->factor + hash;
+	w->sum = at_hash_append(w->sum, hash);
 	return at_end_step(w, &c);
 }
 
@@ -443,7 +450,7 @@ static long at_hash_and_count(__u32 index, struct at_walk_context *context)
 	hash = at_hash_component(c.name, c.length);
 	if (!w->last)
 		w->last = hash;
-	w->sum = w->sum * w->factor + hash;
+	w->sum = at_hash_append(w->sum, hash);
 	at_note_step(w, 0);
 	w->partial[0] = w->print; /* as w->sum in at_count_step; there are no partial sums here */
 	return at_count_component(w, &c);
@@ -453,11 +460,9 @@ static long at_hash_and_count(__u32 index, struct at_walk_context *context)
 __noinline int at_walk_calm(struct at_place *place, struct at_walk *w)
 {
 	struct at_walk_context context = { w };
-	const struct at_settings *settings = at_settings();
 
-	if (!place || !w || !settings)
+	if (!place || !w)
 		return 0;
-	w->factor = at_hash_step(settings->hash_secret);
 	w->sum = 0;
 	w->last = 0;
 	w->partials = 0;
@@ -466,7 +471,7 @@ __noinline int at_walk_calm(struct at_place *place, struct at_walk *w)
 	bpf_loop(AT_STEPS_MAX, at_hash_and_count, &context, 0);
 	at_end_of_count(w, place);
 	place->print = w->partial[0];
-	place->hash = w->sum * w->factor;
+	place->hash = at_hash_append(w->sum, 0);
 	w->flags |= AT_WALK_HASHED;
 	return 0;
 }
@@ -478,11 +483,9 @@ __noinline int at_walk_calm(struct at_place *place, struct at_walk *w)
 __noinline int at_walk_hash(struct at_place *place, struct at_walk *w)
 {
 	struct at_walk_context context = { w };
-	const struct at_settings *settings = at_settings();
 
-	if (!place || !w || !settings)
+	if (!place || !w)
 		return 0;
-	w->factor = at_hash_step(settings->hash_secret);
 	w->sum = 0;
 	w->last = 0;
 	w->partials = 0;
@@ -491,7 +494,7 @@ __noinline int at_walk_hash(struct at_place *place, struct at_walk *w)
 	if (!at_end_pass_over(w, place))
 		return 0;
 	at_note_partial(w, 0);
-	place->hash = w->sum * w->factor;
+	place->hash = at_hash_append(w->sum, 0);
 	return 0;
 }
 

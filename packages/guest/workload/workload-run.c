@@ -2,7 +2,9 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <sched.h>
+#include <stdint.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -234,6 +236,63 @@ static long op_parallel(char **args, struct text *more)
 	return 0;
 }
 
+/* The body of one of a swarm: waits until all are there, and counts what it did. */
+static void swarm_one(int start, int result, char **args, unsigned long times)
+{
+	struct counts one = { 0 };
+	char byte;
+
+	if (read(start, &byte, 1) != 0)
+		_exit(1);
+	hammer(args, times, &one);
+	_exit(write(result, &one, sizeof(one)) == sizeof(one) ? 0 : 1);
+}
+
+/*
+ * swarm FOLDER COUNT TIMES OP ...: a process in each of the cgroups FOLDER/0 .. FOLDER/COUNT-1, born there, all alive at
+ * once. Number i does it TIMES + i % 7 times, so that their counts differ.
+ */
+static long op_swarm(char **args, struct text *more)
+{
+	unsigned long count = strtoul(args[1], NULL, 10), times = strtoul(args[2], NULL, 10);
+	int start[2], results[2];
+	struct counts sum = { 0 }, one;
+
+	if (!known(args + 3) || pipe2(start, O_CLOEXEC) != 0 || pipe2(results, O_CLOEXEC) != 0)
+		return -1;
+	for (unsigned long i = 0; i < count; i++) {
+		char path[256];
+		struct clone_args how = { .flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD };
+
+		snprintf(path, sizeof(path), "%s/%lu", args[0], i);
+		int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (folder < 0)
+			return -1;
+		how.cgroup = (uint64_t)folder;
+		pid_t child = syscall(SYS_clone3, &how, sizeof(how));
+		if (child < 0)
+			return -1;
+		if (child == 0) {
+			close(start[1]);
+			swarm_one(start[0], results[1], args + 3, times + i % 7);
+		}
+		close(folder);
+	}
+	close(start[0]);
+	close(start[1]);
+	close(results[1]);
+	while (read(results[0], &one, sizeof(one)) == sizeof(one)) {
+		sum.good += one.good;
+		for (int i = 0; i < ERRNO_MAX; i++)
+			sum.failed[i] += one.failed[i];
+	}
+	close(results[0]);
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	say_counts(more, &sum);
+	return 0;
+}
+
 static long op_sleep(char **args, struct text *more)
 {
 	long ms = atol(args[0]);
@@ -245,6 +304,7 @@ static long op_sleep(char **args, struct text *more)
 
 const struct operation run_operations[] = {
 	{ "exec", 1, op_exec },         { "fd_exec", 2, op_fd_exec },   { "become", 1, op_become }, { "child", 1, op_child },
-	{ "hammer", 2, op_hammer },     { "parallel", 3, op_parallel }, { "sleep", 1, op_sleep },   { NULL, 0, NULL },
+	{ "hammer", 2, op_hammer },     { "parallel", 3, op_parallel }, { "sleep", 1, op_sleep },
+	{ "swarm", 4, op_swarm },       { NULL, 0, NULL },
 };
 _Static_assert(sizeof(struct counts) <= 4096, "a result fits in one write to a pipe");

@@ -41,6 +41,7 @@ struct at_access {
 	__u8 first_state;
 	__u8 raise;          /* an alert is to be raised */
 	__u32 first_rule;
+	__u32 renames;       /* rename_lock's number when the judgement began; odd: not known */
 };
 
 #define AT_MODE_NO_AUDIT 0x1     /* no alerts for what is let through: another hook of this system call raised them */
@@ -100,9 +101,16 @@ static __always_inline struct at_container *at_current_container(__u32 *slot)
 	return container && container->container == member->container ? container : 0;
 }
 
+/* Does the set refuse anything by its path? Then the container must not give other names to files by mounting. */
+static __always_inline bool at_refuses_paths(const struct at_ruleset *set)
+{
+	return set->hints || set->posture[AT_KIND_PROCESS] == AT_POSTURE_BLOCK ||
+	       set->posture[AT_KIND_FILE] == AT_POSTURE_BLOCK;
+}
+
 /*
  * Begins an access of `kind` by the current task: the rule set, or null where nothing is to be decided. `needs`: at
- * least one of these features must be there, or with `hints` the set must protect ancestors.
+ * least one of these features must be there, or with `hints` the set must refuse something by its path.
  */
 static __always_inline const struct at_ruleset *at_begin(struct at_access *a, enum at_kind kind, __u32 needs, bool hints)
 {
@@ -118,7 +126,7 @@ static __always_inline const struct at_ruleset *at_begin(struct at_access *a, en
 	if (number == ~0ULL || !at_is_active())
 		return 0;
 	set = at_ruleset_at(number);
-	if (!set || (!(set->features[kind] & needs) && !(hints && set->hints)))
+	if (!set || (!(set->features[kind] & needs) && !(hints && at_refuses_paths(set))))
 		return 0;
 	if (!at_is_inside(container, bpf_get_current_task_btf()))
 		return 0;

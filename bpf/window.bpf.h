@@ -28,13 +28,22 @@ struct {
 	__type(value, struct at_throttle);
 } overflow_windows SEC(".maps");
 
-/* Who shares one: cgroup id -> profile. As many as there may be containers. */
+/* A container that shares one. */
+struct at_overflow_member {
+	__u64 tried_ns; /* when it last tried to get a window of its own; one aligned word */
+	__u64 profile;
+};
+
+/* Key: cgroup id. As many as there may be containers. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 4096);
 	__type(key, __u64);
-	__type(value, __u64);
+	__type(value, struct at_overflow_member);
 } overflow_members SEC(".maps");
+
+/* To find out that a map is full, the kernel looks for a free element on every CPU: not for each alert of a flood. */
+#define AT_OVERFLOW_TRY_NS (AT_SECOND_NS / 10)
 
 /*
  * Written by user space: cgroup id -> AT_ENDED_BY_POLICY or AT_ENDED_BY_CONTAINER. The next sweep ends the container's
@@ -57,24 +66,25 @@ static __always_inline struct at_throttle *at_overflow_window(__u32 profile)
 	return bpf_map_lookup_elem(&overflow_windows, &key);
 }
 
-static __always_inline void at_overflow_join(__u64 container, __u32 profile, struct at_throttle *overflow)
+static __always_inline void at_overflow_join(const struct at_admission *admission, struct at_throttle *overflow)
 {
-	__u64 value = profile;
+	struct at_overflow_member member = { .tried_ns = admission->now_ns, .profile = admission->profile };
+	__u64 container = admission->container;
 
 	if (bpf_map_lookup_elem(&overflow_members, &container))
 		return;
-	if (bpf_map_update_elem(&overflow_members, &container, &value, BPF_NOEXIST) == 0)
+	if (bpf_map_update_elem(&overflow_members, &container, &member, BPF_NOEXIST) == 0)
 		__sync_fetch_and_add(&overflow->containers, 1);
 }
 
 static __noinline int at_overflow_leave(__u64 container)
 {
-	__u64 *member = bpf_map_lookup_elem(&overflow_members, &container);
+	struct at_overflow_member *member = bpf_map_lookup_elem(&overflow_members, &container);
 	struct at_throttle *overflow;
 
 	if (!member)
 		return 0;
-	overflow = at_overflow_window((__u32)*member);
+	overflow = at_overflow_window((__u32)member->profile);
 	/* Of several that try, one succeeds. */
 	if (overflow && bpf_map_delete_elem(&overflow_members, &container) == 0)
 		__sync_fetch_and_add(&overflow->containers, -1);
@@ -125,12 +135,21 @@ static __noinline int at_window_report(struct at_throttle *throttle, __u64 conta
 }
 
 /* The container's own window, made if there is room; NULL where the map is full. */
-static __always_inline struct at_throttle *at_window_of(__u64 container)
+static __always_inline struct at_throttle *at_window_of(__u64 container, __u64 now)
 {
 	struct at_throttle *throttle = bpf_map_lookup_elem(&kubearmor_alert_throttle, &container);
+	struct at_overflow_member *member;
 
 	if (throttle)
 		return throttle;
+	member = bpf_map_lookup_elem(&overflow_members, &container);
+	if (member) {
+		__u64 tried = *(volatile __u64 *)&member->tried_ns;
+
+		if (now < tried || now - tried < AT_OVERFLOW_TRY_NS)
+			return NULL;
+		*(volatile __u64 *)&member->tried_ns = now;
+	}
 	if (at_give_birth(&kubearmor_alert_throttle, container) == 0)
 		at_overflow_leave(container);
 	return bpf_map_lookup_elem(&kubearmor_alert_throttle, &container);
@@ -184,12 +203,13 @@ static __noinline int at_window_admit(const struct at_admission *admission)
 	at_count(AT_COUNTER_MATCHED, 1);
 	if (!AT_LIMITS_ON(at_limits(s, admission->profile)))
 		return 1;
-	decision = at_window_decide_in(at_window_of(admission->container), admission->container, admission, s);
+	decision = at_window_decide_in(at_window_of(admission->container, admission->now_ns), admission->container,
+				       admission, s);
 	if (decision < 0) {
 		throttle = at_overflow_window(admission->profile);
 		if (!throttle)
 			return 1;
-		at_overflow_join(admission->container, admission->profile, throttle);
+		at_overflow_join(admission, throttle);
 		at_count(AT_COUNTER_OVERFLOWED, 1);
 		decision = at_window_decide_in(throttle, 0, admission, s);
 	}
@@ -205,11 +225,11 @@ static __noinline int at_window_count_loss(__u64 container)
 	__u64 owner = container;
 
 	if (!throttle) {
-		__u64 *member = bpf_map_lookup_elem(&overflow_members, &container);
+		struct at_overflow_member *member = bpf_map_lookup_elem(&overflow_members, &container);
 
 		if (!member)
 			return 0;
-		throttle = at_overflow_window((__u32)*member);
+		throttle = at_overflow_window((__u32)member->profile);
 		owner = 0;
 	}
 	if (!throttle)

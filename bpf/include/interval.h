@@ -82,7 +82,7 @@ struct at_throttle {
 	struct at_interval intervals[AT_INTERVALS];
 };
 
-_Static_assert(sizeof(struct at_interval) == 448, "no hidden padding");
+_Static_assert(sizeof(struct at_interval) == 224 + 8 * (AT_OPS + 1), "no hidden padding");
 _Static_assert(sizeof(struct at_throttle) == 112 + AT_INTERVALS * sizeof(struct at_interval), "no hidden padding");
 
 AT_INLINE struct at_interval *at_interval_at(struct at_throttle *throttle, __u32 place)

@@ -4,7 +4,7 @@ import type { RuleSet } from '@alert-throttle/policy';
 import { Containers, type ContainerFacts } from './containers.ts';
 import { decodeBatch, type KernelEvent } from './events.ts';
 import * as layout from './layout.ts';
-import type { Ring } from './layout.ts';
+import type { EndedBy, Ring } from './layout.ts';
 import type { Limits, LimitsInForce } from './limits.ts';
 import { u64Key, type Maps } from './maps.ts';
 import { unpinAll, type Pins, type PinnedSet } from './pins.ts';
@@ -71,8 +71,8 @@ export class Kernel implements KernelView {
   readonly #ruleSets: RuleSets;
   readonly #reader: RingReader;
   readonly #sweeps: readonly Handle[];
-  /** Cgroup ids of containers whose windows shall be closed, once no program decides by their rules any more. */
-  readonly #windowsToClose = new Set<bigint>();
+  /** By cgroup id: windows that shall be closed, and why, once no program decides by their containers' rules any more. */
+  readonly #windowsToClose = new Map<bigint, EndedBy>();
   #closed = false;
 
   constructor(parts: KernelParts) {
@@ -143,11 +143,12 @@ export class Kernel implements KernelView {
   setRuleSet(cgroupId: bigint, ruleSet: RuleSetHandle | undefined): void {
     this.#containers.setRuleSet(cgroupId, ruleSet?.number);
     if (ruleSet) this.#keepWindow(cgroupId);
-    else this.#windowsToClose.add(cgroupId);
+    else this.#windowsToClose.set(cgroupId, 'policy');
   }
 
+  /** Its window ends with a report, where the end of its cgroup has not seen to that. */
   removeContainer(cgroupId: bigint): void {
-    if (this.#containers.remove(cgroupId)) this.#windowsToClose.add(cgroupId);
+    if (this.#containers.remove(cgroupId)) this.#windowsToClose.set(cgroupId, 'container');
   }
 
   /** Those that are registered; after an adoption, by the producer before this one. */
@@ -244,12 +245,10 @@ export class Kernel implements KernelView {
 
   #requestReports(): void {
     if (this.#maps.has(WINDOW_REQUESTS))
-      for (const cgroupId of this.#windowsToClose)
-        this.#maps.update(
-          WINDOW_REQUESTS,
-          u64Key(cgroupId),
-          u64Key(BigInt(layout.ENDED_BY.indexOf('policy'))),
-        );
+      for (const [cgroupId, endedBy] of this.#windowsToClose) {
+        const reason = u64Key(BigInt(layout.ENDED_BY.indexOf(endedBy)));
+        this.#maps.update(WINDOW_REQUESTS, u64Key(cgroupId), reason);
+      }
     this.#windowsToClose.clear();
   }
 

@@ -1,4 +1,5 @@
 // The harness itself: both kernels are what tests rely on, and nothing but a job well done counts as success.
+import { createServer, type AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { KERNELS, runGuest, runGuestOrThrow, type GuestRequest } from './index.ts';
 
@@ -33,6 +34,34 @@ describe.each(KERNELS)('kernel %s', (kernel) => {
     // Numbers of namespaces are used again at once, those of cgroups are not.
     expect(new Set(containers.map(({ cgroup }) => cgroup)).size).toBe(containers.length);
   });
+});
+
+it('reaches the ports of the host that it was given, and nothing else', async () => {
+  // Answers only when all three have asked: they have to be connected at the same time.
+  const waiting: (() => void)[] = [];
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', (text) => {
+      waiting.push(() => socket.write(`you said ${text.toString()}`));
+      if (waiting.length === 3) waiting.forEach((answer) => answer());
+    });
+  });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  const { port } = server.address() as AddressInfo;
+  try {
+    const { lines } = await runGuestOrThrow({
+      kernel: '6.1',
+      hostPorts: [port],
+      scenarios: [{ module: `${SCENARIOS}/host-port.ts`, args: { port } }],
+    });
+    expect(lines.map(({ data }) => data)).toEqual([
+      { answers: ['you said a', 'you said b', 'you said c'] },
+      { gateway: '', other: '' },
+      {},
+    ]);
+  } finally {
+    server.close();
+  }
 });
 
 describe('a guest fails', () => {

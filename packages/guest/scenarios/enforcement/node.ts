@@ -63,24 +63,25 @@ export class EnforcingNode {
     this.kernel.setLimits(0, { alertThrottling: limits !== undefined, maxAlertPerSec, throttleSec });
   }
 
-  /** From the return on, what happens in the container is judged by the rule set. */
-  protect(container: Container, ruleSet: RuleSet): void {
+  /**
+   * From the return on, what happens in the container is judged by the rule set; where the container is still starting,
+   * from the execution of its first program on.
+   */
+  protect(container: Container, ruleSet: RuleSet, starting = false): void {
     const handle = this.kernel.installRuleSet(ruleSet);
-    const { cgroup, pidNs, mntNs, rootDev } = container;
-    this.ruleSets.set(cgroup.id, { ruleSet, handle });
-    this.kernel.registerContainer({
-      ...{ cgroupId: cgroup.id, pidNs, mntNs, rootDev, ruleSet: handle },
-      descendants: () => [],
-      profile: 0,
-      privileged: false,
-    });
+    this.ruleSets.set(container.cgroup.id, { ruleSet, handle });
+    this.#register(container, handle, starting);
   }
 
   /** The container is known and has no policy. */
   watch(container: Container): void {
-    const { cgroup, pidNs, mntNs, rootDev } = container;
+    this.#register(container, undefined, false);
+  }
+
+  #register(container: Container, ruleSet: RuleSetHandle | undefined, starting: boolean): void {
+    const { cgroup, pidNs, mntNs, rootDev, rootIno } = container;
     this.kernel.registerContainer({
-      ...{ cgroupId: cgroup.id, pidNs, mntNs, rootDev, ruleSet: undefined },
+      ...{ cgroupId: cgroup.id, pidNs, mntNs, rootDev, rootIno, ruleSet, starting },
       descendants: () => [],
       profile: 0,
       privileged: false,

@@ -1,4 +1,5 @@
 // The conformance vectors of the verdict, carried out in containers: what each step came to, and which alerts it raised.
+// Arguments: beginnings of names of groups; all of them without.
 import { writeFileSync } from 'node:fs';
 import { policiesFor, compileRuleSet, type RuleSet } from '@alert-throttle/policy';
 import {
@@ -31,7 +32,8 @@ export default async function policyVectors(guest: Guest): Promise<void> {
   node.limit(undefined);
   node.kernel.activate();
   guest.report('programs', { programs: node.kernel.programs() });
-  for (const group of vectorGroups)
+  const wanted = guest.args === null ? [''] : (guest.args as string[]);
+  for (const group of vectorGroups.filter(({ name }) => wanted.some((begin) => name.startsWith(begin))))
     for (const vector of group.vectors)
       guest.report('vector', {
         group: group.name,

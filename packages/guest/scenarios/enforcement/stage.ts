@@ -1,5 +1,14 @@
 // The root that every container of a policy vector begins with: exactly what the vectors say, on a file system of its own.
-import { chmodSync, chownSync, copyFileSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  linkSync,
+  mkdirSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { stage } from '@alert-throttle/policy/vectors';
 import { command } from '@alert-throttle/guest/inside';
@@ -45,7 +54,9 @@ export async function makeStage(name: string): Promise<Stage> {
     folder,
     modeOf: (path) => look(path).mode & 0o7777,
     ownerOf: (path) => look(path).uid,
-    remove: async () => void (await command('umount', '-l', folder)),
+    remove: async () => {
+      await command('umount', '-l', folder);
+    },
   };
 }
 

@@ -1,8 +1,7 @@
 // Containers without a runtime: a cgroup, namespaces, a root of its own, and in it a workload that does what it is told.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { makeCgroup, removeCgroup, type Cgroup } from './cgroup.ts';
-import { command } from './command.ts';
 import { makeRoot, type RootOptions } from './root-fs.ts';
 import { Workload, type Operation, type Reply } from './workload.ts';
 
@@ -32,6 +31,8 @@ export interface Container {
   readonly mntNs: number;
   /** Device of its root, as the kernel writes it. */
   readonly rootDev: bigint;
+  /** Number of its root folder, where that is not the root of the file system; else 0. */
+  readonly rootIno: bigint;
   /** Where its root is for the guest; undefined where it is the guest's own. */
   readonly root: string | undefined;
   /** One operation of its first process. */
@@ -60,7 +61,7 @@ export async function startContainer(name: string, options: ContainerOptions = {
   );
   const workload = new Workload(child);
   await workload.next();
-  const pid = await firstProcess(cgroup);
+  const pid = firstProcess(cgroup);
   const container = containerOf({ name, cgroup, pid, root, workload });
   await beforeStart?.(container);
   workload.go();
@@ -95,7 +96,7 @@ export function containerOf({ name, cgroup, pid, root, workload }: Parts): Conta
     ...{ name, cgroup, pid, root },
     pidNs: namespaceOf(pid, 'pid'),
     mntNs: namespaceOf(pid, 'mnt'),
-    rootDev: kernelDevice(statSync(`/proc/${pid}/root/`).dev),
+    ...rootFacts(pid),
     do: (...operation) => workload.do(...operation),
     child: (...operations) => workload.child(...operations),
     async enter({ uid = 0, program = programIn(root) } = {}) {
@@ -116,16 +117,23 @@ function namespaceOf(pid: number, kind: 'pid' | 'mnt'): number {
   return statSync(`/proc/${pid}/ns/${kind}`).ino;
 }
 
+function rootFacts(pid: number): Pick<Container, 'rootDev' | 'rootIno'> {
+  const { dev, ino } = statSync(`/proc/${pid}/root/`, { bigint: true });
+  const mounts = readFileSync(`/proc/${pid}/mountinfo`, 'utf8').trim().split('\n');
+  // Of several mounts on one place the last is on top. Field 4 is what of the file system is mounted, field 5 where.
+  const top = mounts.map((line) => line.split(' ')).findLast((fields) => fields[4] === '/');
+  return { rootDev: kernelDevice(dev), rootIno: top?.[3] === '/' ? 0n : ino };
+}
+
 /** Numbers of devices that programs see have their bits elsewhere than those in the kernel. */
-export function kernelDevice(dev: number): bigint {
-  const all = BigInt(dev);
-  const major = ((all >> 8n) & 0xfffn) | ((all >> 32n) & ~0xfffn);
-  const minor = (all & 0xffn) | ((all >> 12n) & ~0xffn);
+export function kernelDevice(dev: bigint): bigint {
+  const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & ~0xfffn);
+  const minor = (dev & 0xffn) | ((dev >> 12n) & ~0xffn);
   return (major << 20n) | minor;
 }
 
-async function firstProcess({ path }: Cgroup): Promise<number> {
-  return Number((await command('cat', `${path}/cgroup.procs`)).split('\n')[0]);
+function firstProcess({ path }: Cgroup): number {
+  return Number(readFileSync(`${path}/cgroup.procs`, 'utf8').split('\n')[0]);
 }
 
 async function ended(child: ChildProcess): Promise<void> {

@@ -2,7 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const POLL_MS = 20;
-const PATIENCE_MS = 60_000;
+/** Longer than anything takes on a machine that is busy with other things; the guest as a whole has a limit too. */
+const PATIENCE_MS = 300_000;
 
 /** The first value that is neither undefined nor false. */
 export async function until<T>(

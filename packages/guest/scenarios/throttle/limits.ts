@@ -52,9 +52,7 @@ export async function changingLimits(guest: Guest, node: EnforcingNode): Promise
       node,
       `a crossing of ${limits.maxAlertPerSec}`,
       (all) =>
-        all.some(
-          (one) => one.type === 'threshold' && one.limits.maxAlertPerSec === limits.maxAlertPerSec,
-        ),
+        all.some((one) => one.type === 'threshold' && one.limits.maxAlertPerSec === limits.maxAlertPerSec),
       events,
     );
   }

@@ -31,14 +31,14 @@ export async function loudNeighbour(guest: Guest, node: EnforcingNode): Promise<
   const processes = availableParallelism();
   const events: KernelEvent[] = [];
 
-  const flooding = { isOver: false };
+  const flooding = { over: false };
   const flood = loud.do('parallel', processes, AUDITED_EACH, 'open', SECRET, 'r').finally(() => {
-    flooding.isOver = true;
+    flooding.over = true;
   });
   let refused = 0;
   const attempts = (async () => {
     do refused += (await refuse(quiet, 20)).failed?.['EACCES'] ?? 0;
-    while (!flooding.isOver);
+    while (!flooding.over);
   })();
   const [seen] = await readDuring(node, Promise.all([flood, attempts]), events);
   const audit = () => {

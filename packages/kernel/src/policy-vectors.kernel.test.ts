@@ -1,7 +1,7 @@
 // The BPF programs against the conformance vectors of the verdict, the same that the pure matcher passes.
 import { beforeAll, describe, expect, it } from 'vitest';
 import { vectorGroups, type PolicyVector, type VectorStep } from '@alert-throttle/policy/vectors';
-import { KERNELS, runGuestOrThrow } from './index.ts';
+import { KERNELS, runGuestOrThrow } from '@alert-throttle/guest';
 
 /** What a step came to, as the scenario reports it. */
 interface Seen {
@@ -18,7 +18,7 @@ describe.each(KERNELS)('policy vectors, kernel %s', (kernel) => {
   beforeAll(async () => {
     const { lines } = await runGuestOrThrow({
       kernel,
-      scenarios: [{ module: 'packages/guest/scenarios/enforcement/policy-vectors.ts' }],
+      scenarios: [{ module: 'packages/kernel/scenarios/enforcement/policy-vectors.ts' }],
       timeoutMs: 900_000,
     });
     for (const { name, data } of lines)

@@ -1,9 +1,9 @@
 // The kernel side as a whole, in a kernel: rules enforced, alerts throttled, counts exact, and all of it without the
 // process that set it up.
 import { beforeAll, describe, expect, it } from 'vitest';
-import { KERNELS, runGuestOrThrow, type GuestLine } from './index.ts';
+import { KERNELS, runGuestOrThrow, type GuestLine } from '@alert-throttle/guest';
 
-const SCENARIOS = 'packages/guest/scenarios/enforcement';
+const SCENARIOS = 'packages/kernel/scenarios/enforcement';
 
 type Report = GuestLine['data'];
 

@@ -3,10 +3,10 @@
 import { join } from 'node:path';
 import { bpfObject, BUILD, describeMissing, findToolchain, make, ROOT } from '@alert-throttle/native/build';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { KERNELS, runGuestOrThrow, type GuestLine } from './index.ts';
+import { KERNELS, runGuestOrThrow, type GuestLine } from '@alert-throttle/guest';
 import { fullest, mostInForce, type Change } from './testing/windows.ts';
 
-const SCENARIOS = 'packages/guest/scenarios/throttle';
+const SCENARIOS = 'packages/kernel/scenarios/throttle';
 
 /** A crowd of thousands is for THROTTLE_CONTAINERS=5000 and a machine that has the minutes. */
 const CONTAINERS = Number(process.env['THROTTLE_CONTAINERS'] ?? 1000);

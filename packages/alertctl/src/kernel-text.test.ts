@@ -106,6 +106,11 @@ describe('alertctl kernel', () => {
     );
   });
 
+  it('leaves out the hooks of programs where they are not known', () => {
+    const programs = report.programs.map((program) => ({ ...program, hook: '' }));
+    expect(kernelText({ ...report, programs })).toMatch(/^at_file_open +attached +4$/m);
+  });
+
   it('is JSON on demand, with cgroup ids as text', () => {
     expect(kernelJson(report)).toMatchObject({
       armed: false,

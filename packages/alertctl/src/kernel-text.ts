@@ -93,13 +93,15 @@ function countersText({ counters, rings }: KernelReport): string {
 
 function programsText({ programs, pinDir }: KernelReport): string {
   if (programs.length === 0) return `no programs are pinned under ${pinDir}`;
+  // A pinned program does not tell its hook.
+  const isKnown = programs.some(({ hook }) => hook !== '');
   const rows = programs.map(({ name, hook, attached, reason, recursionMisses }) => [
     name,
-    hook,
+    ...(isKnown ? [hook] : []),
     attached ? 'attached' : `not attached${reason === undefined ? '' : `: ${reason}`}`,
     String(recursionMisses),
   ]);
-  return table(['PROGRAM', 'HOOK', 'STATE', 'SKIPPED RUNS'], rows);
+  return table(['PROGRAM', ...(isKnown ? ['HOOK'] : []), 'STATE', 'SKIPPED RUNS'], rows);
 }
 
 /** Numbers that JSON has no place for become texts or plain numbers in the caller's hands. */

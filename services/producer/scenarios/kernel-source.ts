@@ -168,7 +168,13 @@ export default async (guest: Guest): Promise<void> => {
     guest.report('container that was there', await tryAll(old));
     guest.report('flood', { ...(await old.do('hammer', 50, 'open', '/etc/secret', 'r')) });
 
-    const fresh = await startContainer(NEW, { files: FILES });
+    // As with a runtime, which makes a container some time before it starts it.
+    const fresh = await startContainer(NEW, {
+      files: FILES,
+      beforeStart: async () => {
+        await until('the new container to be seen', async () => (await kernelState())?.containers === 2);
+      },
+    });
     guest.report('new container', await tryAll(fresh));
 
     writeFileSync(`${POLICIES}/web.yaml`, 'kind: KubeArmorPolicy\nspec: [');

@@ -150,6 +150,7 @@ export class Intake {
       if (!(await this.#commit(stop))) return false;
     }
     if ('lines' in batch) this.#position = batch.end;
+    else if (batch.isLast === true) return this.#commit(stop);
     return true;
   }
 

@@ -33,6 +33,8 @@ export interface LineBatch {
 
 export interface RecordBatch {
   readonly records: readonly SourceRecord[];
+  /** Nothing more comes before these are stored: waiting for more would only make them late. */
+  readonly isLast?: boolean;
 }
 
 /** A loss that the source noticed is an alert, too: its `Lost` says how many. */

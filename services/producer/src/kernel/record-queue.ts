@@ -69,8 +69,11 @@ export class RecordQueue implements AlertSource<RecordBatch> {
   async *batches(): AsyncGenerator<RecordBatch> {
     for (;;) {
       if (this.#failure) throw this.#failure;
-      if (this.#records.length > 0) yield { records: this.#records.splice(0, BATCH_RECORDS) };
-      else if (this.#closed) return;
+      if (this.#records.length > 0) {
+        const records = this.#records.splice(0, BATCH_RECORDS);
+        // The next events come when these have been released: those of new containers must not wait for company.
+        yield { records, isLast: this.#records.length === 0 && this.isHeldUp };
+      } else if (this.#closed) return;
       else await new Promise<void>((resolve) => (this.#wake = resolve));
     }
   }

@@ -442,7 +442,14 @@ static __always_inline int at_decide_hint(struct at_access *a, struct vfsmount *
 	return result;
 }
 
-/* Refuses to give another name to what a Block process rule forbids to execute. */
+static __always_inline bool at_is_directory(const struct dentry *dentry)
+{
+	const struct inode *inode = dentry->d_inode;
+
+	return inode && S_ISDIR(inode->i_mode);
+}
+
+/* Refuses to give another name to what a Block process rule forbids to execute, or to a directory full of that. */
 static __always_inline int at_decide_executable(struct at_access *a, const struct at_ruleset *set,
 						struct vfsmount *mnt, struct dentry *dentry,
 						enum at_operation operation)
@@ -455,6 +462,8 @@ static __always_inline int at_decide_executable(struct at_access *a, const struc
 		return 0;
 	a->kind = AT_KIND_PROCESS;
 	a->mode = AT_MODE_ONLY_BLOCK | AT_MODE_NO_POSTURE | AT_MODE_NO_SOURCE;
+	if (at_is_directory(dentry))
+		a->mode |= AT_MODE_DIRECTORY;
 	result = at_decide_file(a, mnt, dentry, operation);
 	a->mode = mode;
 	a->kind = kind;

@@ -103,13 +103,6 @@ int BPF_PROG(at_file_truncate, struct file *file, int ret)
 				at_is_truncate_call() ? 0 : AT_MODE_NO_AUDIT);
 }
 
-static __always_inline bool at_is_directory(const struct dentry *dentry)
-{
-	const struct inode *inode = dentry->d_inode;
-
-	return inode && S_ISDIR(inode->i_mode);
-}
-
 /*
  * Two names: the old one first, and the first refusal ends it. A rename takes all that lies below a directory along,
  * so an ancestor of a protected path stays where it is; an exchange moves both.
@@ -133,7 +126,7 @@ int BPF_PROG(at_path_rename, const struct path *old_dir, struct dentry *old_dent
 		result = at_decide_file(&a, old_dir->mnt, old_dentry, AT_OP_RENAME_FROM);
 	if (!result && set->hints && at_is_directory(old_dentry))
 		result = at_decide_hint(&a, old_dir->mnt, old_dentry, AT_OP_RENAME_FROM);
-	else if (!result)
+	if (!result)
 		result = at_decide_executable(&a, set, old_dir->mnt, old_dentry, AT_OP_RENAME_FROM);
 	if (!result && set->features[AT_KIND_FILE] & AT_HAS_RULES)
 		result = at_decide_name(&a, new_dir->mnt, new_dentry,

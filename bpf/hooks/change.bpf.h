@@ -134,6 +134,8 @@ int BPF_PROG(at_path_rename, const struct path *old_dir, struct dentry *old_dent
 					AT_OP_RENAME_TO);
 	if (!result && set->hints && at_is_directory(new_dentry))
 		result = at_decide_hint(&a, new_dir->mnt, new_dentry, AT_OP_RENAME_TO);
+	if (!result && flags & RENAME_EXCHANGE)
+		result = at_decide_executable(&a, set, new_dir->mnt, new_dentry, AT_OP_RENAME_TO);
 	return result;
 }
 

@@ -178,6 +178,7 @@ struct pt_regs { int syscallno; };
 #define MS_REMOUNT 0x20
 #define MS_BIND 0x1000
 #define MS_PROPAGATION 0x1e0000    /* MS_UNBINDABLE, MS_PRIVATE, MS_SLAVE, MS_SHARED */
+#define RENAME_EXCHANGE 0x2
 #define AF_INET 2
 #define AF_INET6 10
 #define AF_PACKET 17

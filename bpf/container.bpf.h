@@ -88,15 +88,64 @@ static __always_inline bool at_is_inside(const struct at_container *container, c
 	return settings && task->nsproxy->mnt_ns->ns.inum != settings->init_mnt_ns;
 }
 
+#define AT_LEVELS_MAX 64 /* of cgroups, down to which a container is looked for */
+
+struct at_ancestry { __u32 slot_and_one; };
+
+static long at_ancestor_step(__u32 index, struct at_ancestry *ancestry)
+{
+	const __u64 cgroup = bpf_get_current_ancestor_cgroup_id(index + 1);
+	const struct at_member *member;
+	const struct at_container *container;
+	__u32 slot;
+
+	if (!cgroup)
+		return 1;
+	member = bpf_map_lookup_elem(&members, &cgroup);
+	if (!member)
+		return 0;
+	slot = member->slot;
+	container = at_container_at(slot);
+	if (container && container->container == member->container)
+		ancestry->slot_and_one = slot + 1;
+	return 0;
+}
+
+static __always_inline bool at_members_missed(void)
+{
+	__u32 key = 0;
+	const __u64 *missed = bpf_map_lookup_elem(&members_missed, &key);
+
+	return missed && *missed;
+}
+
+/*
+ * The current task's cgroup is no member. If some found no room, one of its ancestors may be: the slot of the nearest,
+ * plus 1; else 0. On a frame of its own, that of the hook is full.
+ */
+__noinline __u32 at_slot_above(void)
+{
+	struct at_ancestry ancestry = {};
+
+	if (!at_members_missed())
+		return 0;
+	bpf_loop(AT_LEVELS_MAX, at_ancestor_step, &ancestry, 0);
+	return ancestry.slot_and_one;
+}
+
 /* The container of the current task; null for tasks of the host. */
 static __always_inline struct at_container *at_current_container(__u32 *slot)
 {
 	const __u64 cgroup = bpf_get_current_cgroup_id();
 	const struct at_member *member = bpf_map_lookup_elem(&members, &cgroup);
 	struct at_container *container;
+	__u32 above;
 
-	if (!member)
-		return 0;
+	if (!member) {
+		above = at_slot_above();
+		*slot = above - 1;
+		return above ? at_container_at(*slot) : 0;
+	}
 	*slot = member->slot;
 	container = at_container_at(member->slot);
 	return container && container->container == member->container ? container : 0;

@@ -12,6 +12,7 @@
 
 #define EACCES 13
 #define EPERM 1
+#define EEXIST 17
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 

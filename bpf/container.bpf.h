@@ -54,6 +54,7 @@ struct at_access {
 #define AT_MODE_WITH_SOURCE 0x80 /* the rules with that source are asked */
 #define AT_MODE_NO_SOURCE 0x100  /* rules with a source are left out */
 #define AT_MODE_HINT 0x200       /* asked is only whether it is an ancestor of a protected path */
+#define AT_MODE_NEEDS_PATH 0x800 /* what has no path is refused, although the posture is left out */
 #define AT_MODE_DIRECTORY 0x400  /* a directory: no program's name, but a rule on a directory may be on it */
 
 #define AT_ACTION_NONE AT_ACTIONS

@@ -125,7 +125,7 @@ int BPF_PROG(at_path_rename, const struct path *old_dir, struct dentry *old_dent
 	if (set->features[AT_KIND_FILE] & AT_HAS_RULES)
 		result = at_decide_file(&a, old_dir->mnt, old_dentry, AT_OP_RENAME_FROM);
 	if (!result && set->hints && at_is_directory(old_dentry))
-		result = at_decide_hint(&a, old_dir->mnt, old_dentry, AT_OP_RENAME_FROM);
+		result = at_decide_hint(&a, old_dir->mnt, old_dentry, AT_OP_RENAME_FROM, AT_MODE_NEEDS_PATH);
 	if (!result)
 		result = at_decide_executable(&a, set, old_dir->mnt, old_dentry, AT_OP_RENAME_FROM);
 	if (!result && set->features[AT_KIND_FILE] & AT_HAS_RULES)
@@ -133,7 +133,7 @@ int BPF_PROG(at_path_rename, const struct path *old_dir, struct dentry *old_dent
 					new_dentry->d_inode ? new_dentry->d_inode : old_dentry->d_inode,
 					AT_OP_RENAME_TO);
 	if (!result && set->hints && at_is_directory(new_dentry))
-		result = at_decide_hint(&a, new_dir->mnt, new_dentry, AT_OP_RENAME_TO);
+		result = at_decide_hint(&a, new_dir->mnt, new_dentry, AT_OP_RENAME_TO, AT_MODE_NEEDS_PATH);
 	if (!result && flags & RENAME_EXCHANGE)
 		result = at_decide_executable(&a, set, new_dir->mnt, new_dentry, AT_OP_RENAME_TO);
 	return result;

@@ -23,7 +23,7 @@ static __always_inline int at_decide_mount(struct path *target, __u32 operation)
 	a.mode = AT_MODE_ONLY_BLOCK | AT_MODE_NO_POSTURE;
 	result = at_decide_file(&a, target->mnt, target->dentry, operation);
 	if (!result)
-		result = at_decide_hint(&a, target->mnt, target->dentry, operation);
+		result = at_decide_hint(&a, target->mnt, target->dentry, operation, 0);
 	if (result)
 		return result;
 	container = at_container_at(a.slot);

@@ -159,11 +159,26 @@ static __always_inline bool at_refuses_paths(const struct at_ruleset *set)
 	       set->posture[AT_KIND_FILE] == AT_POSTURE_BLOCK;
 }
 
+/* What makes a rule set care about names although it has no rules of the kind at hand. */
+enum at_also {
+	AT_ALSO_NOTHING,
+	AT_ALSO_PATHS, /* it refuses something by its path */
+	AT_ALSO_NAMES, /* or to execute something by its last component */
+};
+
+static __always_inline bool at_asks_also(const struct at_ruleset *set, enum at_also also)
+{
+	if (also == AT_ALSO_NAMES && set->features[AT_KIND_PROCESS] & AT_HAS_BLOCK)
+		return true;
+	return also != AT_ALSO_NOTHING && at_refuses_paths(set);
+}
+
 /*
  * Begins an access of `kind` by the current task: the rule set, or null where nothing is to be decided. `needs`: at
- * least one of these features must be there, or with `hints` the set must refuse something by its path.
+ * least one of these features must be there, or else what `also` asks for.
  */
-static __always_inline const struct at_ruleset *at_begin(struct at_access *a, enum at_kind kind, __u32 needs, bool hints)
+static __always_inline const struct at_ruleset *at_begin(struct at_access *a, enum at_kind kind, __u32 needs,
+							 enum at_also also)
 {
 	const struct at_container *container;
 	const struct at_ruleset *set;
@@ -177,7 +192,7 @@ static __always_inline const struct at_ruleset *at_begin(struct at_access *a, en
 	if (number == ~0ULL || !at_is_active())
 		return 0;
 	set = at_ruleset_at(number);
-	if (!set || (!(set->features[kind] & needs) && !(hints && at_refuses_paths(set))))
+	if (!set || (!(set->features[kind] & needs) && !at_asks_also(set, also)))
 		return 0;
 	if (!at_is_inside(container, bpf_get_current_task_btf()))
 		return 0;

@@ -11,7 +11,7 @@ static __always_inline int at_decide_change(struct vfsmount *mnt, struct dentry 
 	const struct at_ruleset *set;
 	struct at_access a;
 
-	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, false);
+	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, AT_ALSO_NOTHING);
 	if (!set)
 		return 0;
 	at_set_source(&a, set);
@@ -117,7 +117,7 @@ int BPF_PROG(at_path_rename, const struct path *old_dir, struct dentry *old_dent
 
 	if (ret)
 		return ret;
-	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, true);
+	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, AT_ALSO_NAMES);
 	if (!set)
 		return 0;
 	at_set_source(&a, set);
@@ -149,7 +149,7 @@ int BPF_PROG(at_path_link, struct dentry *old_dentry, const struct path *new_dir
 
 	if (ret)
 		return ret;
-	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, true);
+	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, AT_ALSO_NAMES);
 	if (!set)
 		return 0;
 	at_set_source(&a, set);

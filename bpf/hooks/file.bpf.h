@@ -22,7 +22,7 @@ int BPF_PROG(at_file_open, struct file *file, int ret)
 
 	if (ret)
 		return ret;
-	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, false);
+	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, AT_ALSO_NOTHING);
 	if (!set)
 		return 0;
 	/* Files to be executed are the business of process rules. */
@@ -46,7 +46,7 @@ int BPF_PROG(at_file_receive, struct file *file, int ret)
 
 	if (ret)
 		return ret;
-	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, false);
+	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, AT_ALSO_NOTHING);
 	if (!set || at_is_inner(file))
 		return 0;
 	at_set_source(&a, set);
@@ -63,7 +63,7 @@ static __always_inline int at_decide_write(struct file *file, enum at_operation 
 
 	if (!S_ISREG(file->f_inode->i_mode) || at_is_inner(file))
 		return 0;
-	set = at_begin(&a, AT_KIND_FILE, AT_HAS_WRITE_BLOCK, false);
+	set = at_begin(&a, AT_KIND_FILE, AT_HAS_WRITE_BLOCK, AT_ALSO_NOTHING);
 	if (!set || set->audited)
 		return 0;
 	at_set_source(&a, set);

@@ -15,7 +15,7 @@ static __always_inline int at_decide_mount(struct path *target, __u32 operation)
 	struct at_access a;
 	int result;
 
-	set = at_begin(&a, AT_KIND_FILE, 0, true);
+	set = at_begin(&a, AT_KIND_FILE, 0, AT_ALSO_PATHS);
 	if (!set)
 		return 0;
 	at_set_source(&a, set);

@@ -29,7 +29,7 @@ int BPF_PROG(at_file_open, struct file *file, int ret)
 	if (file->f_flags & FMODE_EXEC_FLAG || at_is_inner(file))
 		return 0;
 	at_set_source(&a, set);
-	a.write = file->f_mode & (FMODE_WRITE | FMODE_CREATED) || file->f_flags & (O_TRUNC | O_APPEND);
+	a.write = file->f_mode & (FMODE_WRITE | FMODE_CREATED) || file->f_flags & O_TRUNC;
 	a.arg[0] = file->f_flags;
 	/* Created by this very system call: path_mknod has raised what there is to raise. */
 	if (file->f_mode & FMODE_CREATED)

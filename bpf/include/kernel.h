@@ -173,7 +173,6 @@ struct pt_regs { int syscallno; };
 #define FMODE_BACKING 0x2000000    /* from 6.5 */
 #define FMODE_NOACCOUNT 0x20000000
 #define O_TRUNC 01000
-#define O_APPEND 02000
 #define S_IFDIR 0040000
 #define S_ISDIR(mode) (((mode) & S_IFMT) == S_IFDIR)
 #define MS_REMOUNT 0x20

@@ -67,9 +67,10 @@ int BPF_PROG(at_cgroup_mkdir, struct cgroup *cgroup, const char *path)
 	const __u64 parent = cgroup->self.parent->cgroup->kn->id;
 	struct at_slot *slot;
 
-	if (cgroup->root->hierarchy_id != AT_DEFAULT_HIERARCHY || !at_is_active())
+	if (cgroup->root->hierarchy_id != AT_DEFAULT_HIERARCHY)
 		return 0;
-	if (at_inherit(parent, id) || at_is_made_in_container())
+	/* Active or not: containers are registered before the set is active, and are given cgroups in between. */
+	if (at_inherit(parent, id) || !at_is_active() || at_is_made_in_container())
 		return 0;
 	slot = at_new_cgroup_event(AT_EVENT_CGROUP_CREATED, id);
 	if (!slot)
@@ -86,17 +87,18 @@ int BPF_PROG(at_cgroup_rmdir, struct cgroup *cgroup, const char *path)
 	const struct at_member *member;
 	struct at_slot *slot;
 
-	if (cgroup->root->hierarchy_id != AT_DEFAULT_HIERARCHY || !at_is_active())
+	if (cgroup->root->hierarchy_id != AT_DEFAULT_HIERARCHY)
 		return 0;
 	member = bpf_map_lookup_elem(&members, &id);
-	if (member) {
-		const bool below = member->container != id;
-
-		if (!below)
-			at_window_container_removed(id);
+	if (member && member->container != id) {
 		bpf_map_delete_elem(&members, &id);
-		if (below)
-			return 0;
+		return 0;
+	}
+	if (!at_is_active())
+		return 0;
+	if (member) {
+		at_window_container_removed(id);
+		bpf_map_delete_elem(&members, &id);
 	} else if (at_is_made_in_container()) {
 		return 0;
 	}

@@ -8,10 +8,10 @@
 
 #include "../event.bpf.h"
 
-/* Opens that a filesystem makes for itself, as overlayfs does on its layers. */
+/* Opens that a filesystem makes for itself, as overlayfs does on its layers. FMODE_BACKING has changed its bit. */
 static __always_inline bool at_is_inner(const struct file *file)
 {
-	return file->f_mode & (FMODE_NOACCOUNT | FMODE_BACKING);
+	return file->f_mode & FMODE_NOACCOUNT;
 }
 
 SEC("lsm/file_open")

@@ -170,7 +170,6 @@ struct pt_regs { int syscallno; };
 #define FMODE_WRITE 0x2
 #define FMODE_EXEC_FLAG 0x20       /* __FMODE_EXEC, in f_flags */
 #define FMODE_CREATED 0x100000
-#define FMODE_BACKING 0x2000000    /* from 6.5 */
 #define FMODE_NOACCOUNT 0x20000000
 #define O_TRUNC 01000
 #define S_IFDIR 0040000

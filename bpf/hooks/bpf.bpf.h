@@ -54,12 +54,23 @@ static __always_inline bool at_is_our_program(struct bpf_prog *prog)
 /* Refuses, and reports the attempt; `what`: 1 map, 2 program, 3 link. */
 static __always_inline int at_refuse_tampering(const struct at_container *container, __u32 what)
 {
+	struct at_admission admission = {};
 	struct at_slot *slot;
 
 	at_count(AT_COUNTER_TAMPERING, 1);
-	slot = at_new_event(AT_EVENT_TAMPERING, container->container, bpf_ktime_get_boot_ns());
-	if (!slot)
+	/* Anyone may try, as often as they like: without the throttle that would fill the ring that alerts of others need. */
+	admission.container = container->container;
+	admission.profile = container->profile;
+	admission.now_ns = bpf_ktime_get_boot_ns();
+	admission.rule = AT_RULE_POSTURE;
+	admission.operation = AT_OP_BPF;
+	if (!at_window_admit(&admission))
 		return -EACCES;
+	slot = at_new_event(AT_EVENT_TAMPERING, admission.container, admission.now_ns);
+	if (!slot) {
+		at_count_unsent(AT_RING_ENFORCEMENT, admission.container);
+		return -EACCES;
+	}
 	slot->event.head.operation = AT_OP_BPF;
 	slot->event.result = -EACCES;
 	slot->event.arg[0] = what;

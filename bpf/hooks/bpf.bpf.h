@@ -11,13 +11,22 @@
 
 #define AT_USED_MAPS_MAX 64
 
+/* The id of a link is not its address: user space enters those of ours here. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256);
+	__type(key, __u32);
+	__type(value, __u32);
+} own_links SEC(".maps");
+
 static __always_inline bool at_is_our_map(const void *map)
 {
 	return map == &settings || map == &rulesets || map == &rules || map == &names || map == &hints ||
 	       map == &members || map == &members_missed || map == &containers || map == &counters || map == &kubearmor_alert_throttle ||
 	       map == &enforcement_ring || map == &audit_ring || map == &ring_states || map == &ring_accounts ||
 	       map == &ring_account_common || map == &overflow_windows || map == &overflow_members ||
-	       map == &window_requests || map == &births || map == &scratch || map == &execs;
+	       map == &window_requests || map == &births || map == &scratch || map == &execs ||
+	       map == &own_links;
 }
 
 struct at_used_maps {
@@ -109,14 +118,6 @@ int BPF_PROG(at_bpf_prog, struct bpf_prog *prog, int ret)
 	return container && at_is_our_program(prog) ? at_refuse_tampering(container, 2) : 0;
 }
 
-/* The id of a link is not its address: user space enters those of ours here. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 256);
-	__type(key, __u32);
-	__type(value, __u32);
-} own_links SEC(".maps");
-
 SEC("lsm/bpf")
 int BPF_PROG(at_bpf, int command, union bpf_attr *attr, unsigned int size, int ret)
 {
@@ -164,6 +165,16 @@ SEC("lsm/inode_unlink")
 int BPF_PROG(at_inode_unlink, struct inode *dir, struct dentry *dentry, int ret)
 {
 	return ret ? ret : at_decide_pin(dentry);
+}
+
+/* A rename replaces what bears the new name, and what has another name is not found again. */
+SEC("lsm/inode_rename")
+int BPF_PROG(at_inode_rename, struct inode *old_dir, struct dentry *old_dentry, struct inode *new_dir,
+	     struct dentry *new_dentry, int ret)
+{
+	if (!ret)
+		ret = at_decide_pin(old_dentry);
+	return ret ? ret : at_decide_pin(new_dentry);
 }
 
 #endif

@@ -8,7 +8,11 @@
 
 #include "path.bpf.h"
 
-/* Generation of this set of programs; it decides while `settings.active` is the same. Set before loading. */
+/*
+ * Generation of this set of programs. It alerts while `settings.active` is the same, and decides from then on: the sets
+ * change in the middle of an access, whose programs run one after the other, and the one that is replaced goes on
+ * refusing until its links are gone. Set before loading.
+ */
 const volatile __u32 at_generation = 1;
 
 /* One access and the verdict on it; lies in the frame of the hook. */
@@ -40,6 +44,7 @@ struct at_access {
 	__u8 first_action;   /* verdict on the first of two names */
 	__u8 first_state;
 	__u8 raise;          /* an alert is to be raised */
+	__u8 silent;         /* another set of programs raises the alerts */
 	__u32 first_rule;
 	__u32 renames;       /* rename_lock's number when the judgement began; odd: not known */
 };
@@ -69,11 +74,17 @@ static __always_inline struct at_ruleset *at_ruleset_at(__u32 number)
 	return bpf_map_lookup_elem(&rulesets, &number);
 }
 
-static __always_inline bool at_is_active(void)
+/* The generation in force; 0: none is. */
+static __always_inline __u32 at_active(void)
 {
 	const struct at_settings *settings = at_settings();
 
-	return settings && settings->active == at_generation;
+	return settings ? *(volatile const __u32 *)&settings->active : 0;
+}
+
+static __always_inline bool at_is_active(void)
+{
+	return at_active() == at_generation;
 }
 
 /*
@@ -183,13 +194,14 @@ static __always_inline const struct at_ruleset *at_begin(struct at_access *a, en
 	const struct at_container *container;
 	const struct at_ruleset *set;
 	__u64 number;
-	__u32 slot;
+	__u32 slot, active;
 
 	container = at_current_container(&slot);
 	if (!container)
 		return 0;
 	number = *(volatile __u64 *)&container->ruleset;
-	if (number == ~0ULL || !at_is_active())
+	active = at_active();
+	if (number == ~0ULL || active < at_generation)
 		return 0;
 	set = at_ruleset_at(number);
 	if (!set || (!(set->features[kind] & needs) && !at_asks_also(set, also)))
@@ -198,6 +210,7 @@ static __always_inline const struct at_ruleset *at_begin(struct at_access *a, en
 		return 0;
 	__builtin_memset(a, 0, sizeof(*a));
 	a->slot = slot;
+	a->silent = active != at_generation;
 	a->walk.ruleset = number;
 	a->walk.root_ino = container->root_ino;
 	a->kind = kind;

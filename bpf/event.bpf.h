@@ -377,7 +377,7 @@ __noinline int at_conclude(struct at_access *a)
 		if (a->mode & AT_MODE_EXEC && at_exec_said(a->rule))
 			return 0;
 	}
-	a->raise = 1;
+	a->raise = !a->silent;
 	a->said = a->rule;
 	return result;
 }

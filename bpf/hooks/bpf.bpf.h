@@ -67,6 +67,8 @@ static __always_inline int at_refuse_tampering(const struct at_container *contai
 	struct at_slot *slot;
 
 	at_count(AT_COUNTER_TAMPERING, 1);
+	if (!at_is_active())
+		return -EACCES;
 	/* Anyone may try, as often as they like: without the throttle that would fill the ring that alerts of others need. */
 	admission.container = container->container;
 	admission.profile = container->profile;
@@ -93,7 +95,7 @@ static __always_inline struct at_container *at_intruder(void)
 {
 	__u32 slot;
 
-	return at_is_active() ? at_current_container(&slot) : 0;
+	return at_active() >= at_generation ? at_current_container(&slot) : 0;
 }
 
 SEC("lsm/bpf_map")

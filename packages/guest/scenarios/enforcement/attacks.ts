@@ -115,7 +115,16 @@ function protect(
   node.protect(container, ruleSet);
   const { cgroup, pidNs, mntNs, rootDev, rootIno } = container;
   node.kernel.registerContainer({
-    ...{ cgroupId: cgroup.id, pidNs, mntNs, rootDev, rootIno, profile: 0, starting: false, privileged: false },
+    ...{
+      cgroupId: cgroup.id,
+      pidNs,
+      mntNs,
+      rootDev,
+      rootIno,
+      profile: 0,
+      starting: false,
+      privileged: false,
+    },
     ruleSet: node.handleOf(container),
     descendants: () => [],
     ...registration,
@@ -143,11 +152,12 @@ async function throughDetachedMount(guest: Guest, node: EnforcingNode): Promise<
   protect(node, container, noVolumeTool, { rootDev: 0n });
   node.events();
   const results: string[] = [];
-  for (const operation of [
+  const operations: readonly Operation[] = [
     ['rename', 'bin/tool', 'bin/t2'],
     ['link', 'bin/tool', 'bin/t2'],
     ['rename', 'bin', 'bin2'],
-  ] as const)
+  ];
+  for (const operation of operations)
     results.push((await container.do(...operation)).error);
   guest.report('no path', { results, alerts: node.events().filter(isAlert).length });
   await container.stop();
@@ -197,9 +207,8 @@ async function manyCgroups(guest: Guest, node: EnforcingNode): Promise<void> {
   const container = await startContainer('many', { files: FILES });
   node.protect(container, noSecret);
   node.events();
-  let last = container.cgroup;
-  for (let index = 0; index < 300; index++) last = makeCgroup(`containers/many/${index}`);
-  last = makeCgroup('containers/many/299/below');
+  for (let index = 0; index < 300; index++) makeCgroup(`containers/many/${index}`);
+  const last = makeCgroup('containers/many/299/below');
   writeFileSync(join(last.path, 'cgroup.procs'), String(container.pid));
   const { error } = await container.do('open', '/etc/secret', 'r');
   const events = node.events().map(({ type }) => type);

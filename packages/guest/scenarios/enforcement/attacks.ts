@@ -157,8 +157,7 @@ async function throughDetachedMount(guest: Guest, node: EnforcingNode): Promise<
     ['link', 'bin/tool', 'bin/t2'],
     ['rename', 'bin', 'bin2'],
   ];
-  for (const operation of operations)
-    results.push((await container.do(...operation)).error);
+  for (const operation of operations) results.push((await container.do(...operation)).error);
   guest.report('no path', { results, alerts: node.events().filter(isAlert).length });
   await container.stop();
   node.forget(container);

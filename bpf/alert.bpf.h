@@ -130,7 +130,8 @@ __noinline int at_conclude(struct at_access *a)
 		return 0;
 	posture = a->mode & AT_MODE_NO_POSTURE ? AT_POSTURE_NONE : set->posture[a->kind & 3];
 	if (a->flags & AT_EVENT_UNREACHABLE && a->action == AT_ACTION_NONE) {
-		if (!(set->features[a->kind & 3] & AT_HAS_BLOCK) || a->mode & AT_MODE_NO_POSTURE) {
+		if (!(a->mode & AT_MODE_NEEDS_PATH) &&
+		    (!(set->features[a->kind & 3] & AT_HAS_BLOCK) || a->mode & AT_MODE_NO_POSTURE)) {
 			at_count(AT_COUNTER_UNREACHABLE_ALLOWED, 1);
 			return 0;
 		}
@@ -156,7 +157,7 @@ __noinline int at_conclude(struct at_access *a)
 		if (a->mode & AT_MODE_EXEC && at_exec_said(a->rule))
 			return 0;
 	}
-	a->raise = 1;
+	a->raise = !a->silent;
 	a->said = a->rule;
 	return result;
 }
@@ -190,7 +191,7 @@ static __always_inline int at_decide_name(struct at_access *a, struct vfsmount *
 	state = at_judge(a);
 	if (state != AT_WALK_DONE) {
 		/* What the kernel made for itself, a pipe or shared memory, has no path that a file rule could name. */
-		if (state == AT_WALK_INTERNAL && a->kind == AT_KIND_FILE)
+		if (state == AT_WALK_INTERNAL && (a->kind == AT_KIND_FILE || a->mode & AT_MODE_NEEDS_PATH))
 			return 0;
 		a->flags |= AT_EVENT_UNREACHABLE;
 	}
@@ -203,26 +204,39 @@ static __always_inline int at_decide_file(struct at_access *a, struct vfsmount *
 	return at_decide_name(a, mnt, dentry, dentry->d_inode, operation);
 }
 
-/* Refuses what would give another name to all that lies below a directory, if a protected path is among it. */
+/*
+ * Refuses what would give another name to all that lies below a directory, if a protected path is among it, or with
+ * `needs_path` if nobody can tell.
+ */
 static __always_inline int at_decide_hint(struct at_access *a, struct vfsmount *mnt, struct dentry *dentry,
-					  enum at_operation operation)
+					  enum at_operation operation, __u16 needs_path)
 {
 	const __u8 kind = a->kind;
 	const __u16 mode = a->mode;
-	int result = 0;
+	int result = 0, state;
 
 	a->operation = operation;
 	a->flags = AT_EVENT_HINT;
-	a->mode = AT_MODE_HINT | AT_MODE_NO_POSTURE;
+	a->mode = AT_MODE_HINT | AT_MODE_NO_POSTURE | needs_path;
 	at_set_file(a, mnt, dentry);
-	if (at_judge(a) == AT_WALK_DONE)
+	state = at_judge(a);
+	if (state != AT_WALK_DONE)
+		a->flags |= AT_EVENT_UNREACHABLE;
+	if (state == AT_WALK_DONE || (needs_path && state != AT_WALK_INTERNAL))
 		result = at_conclude_and_raise(a);
 	a->mode = mode;
 	a->kind = kind;
 	return result;
 }
 
-/* Refuses to give another name to what a Block process rule forbids to execute. */
+static __always_inline bool at_is_directory(const struct dentry *dentry)
+{
+	const struct inode *inode = dentry->d_inode;
+
+	return inode && S_ISDIR(inode->i_mode);
+}
+
+/* Refuses to give another name to what a Block process rule forbids to execute, or to a directory full of that. */
 static __always_inline int at_decide_executable(struct at_access *a, const struct at_ruleset *set,
 						struct vfsmount *mnt, struct dentry *dentry,
 						enum at_operation operation)
@@ -234,7 +248,9 @@ static __always_inline int at_decide_executable(struct at_access *a, const struc
 	if (!(set->features[AT_KIND_PROCESS] & AT_HAS_BLOCK))
 		return 0;
 	a->kind = AT_KIND_PROCESS;
-	a->mode = AT_MODE_ONLY_BLOCK | AT_MODE_NO_POSTURE | AT_MODE_NO_SOURCE;
+	a->mode = AT_MODE_ONLY_BLOCK | AT_MODE_NO_POSTURE | AT_MODE_NO_SOURCE | AT_MODE_NEEDS_PATH;
+	if (at_is_directory(dentry))
+		a->mode |= AT_MODE_DIRECTORY;
 	result = at_decide_file(a, mnt, dentry, operation);
 	a->mode = mode;
 	a->kind = kind;

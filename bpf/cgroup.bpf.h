@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Cgroups come and go: one below a container's belongs to that container from its first moment, before any task is in
- * it. User space hears of every one, so that a container is known from the kernel and not by looking round.
+ * it. User space hears of all the others, so that a container is known from the kernel and not by looking round.
  */
 #ifndef AT_CGROUP_BPF_H
 #define AT_CGROUP_BPF_H
@@ -31,22 +31,47 @@ static __always_inline int at_send_cgroup_event(struct at_slot *slot, const char
 	return at_send(slot, AT_RING_ENFORCEMENT);
 }
 
+/* A cgroup below a container's is the container's. False where the parent is no container's. */
+static __always_inline bool at_inherit(__u64 parent, __u64 id)
+{
+	const struct at_member *member = bpf_map_lookup_elem(&members, &parent);
+	struct at_member own;
+	__u64 missed = 1;
+	__u32 key = 0;
+	long error;
+
+	if (!member)
+		return false;
+	own = *member;
+	error = bpf_map_update_elem(&members, &id, &own, BPF_NOEXIST);
+	if (error && error != -EEXIST)
+		bpf_map_update_elem(&members_missed, &key, &missed, BPF_ANY);
+	return true;
+}
+
+/*
+ * Some cgroups of containers are no members: what a container's task makes or removes counts as one of these. Nobody is
+ * told of cgroups below a container's, or it could fill the ring with them.
+ */
+static __always_inline bool at_is_made_in_container(void)
+{
+	__u32 slot;
+
+	return at_members_missed() && at_current_container(&slot);
+}
+
 SEC("tp_btf/cgroup_mkdir")
 int BPF_PROG(at_cgroup_mkdir, struct cgroup *cgroup, const char *path)
 {
 	const __u64 id = cgroup->kn->id;
 	const __u64 parent = cgroup->self.parent->cgroup->kn->id;
-	const struct at_member *member;
-	struct at_member own;
 	struct at_slot *slot;
 
-	if (cgroup->root->hierarchy_id != AT_DEFAULT_HIERARCHY || !at_is_active())
+	if (cgroup->root->hierarchy_id != AT_DEFAULT_HIERARCHY)
 		return 0;
-	member = bpf_map_lookup_elem(&members, &parent);
-	if (member) {
-		own = *member;
-		bpf_map_update_elem(&members, &id, &own, BPF_NOEXIST);
-	}
+	/* Active or not: containers are registered before the set is active, and are given cgroups in between. */
+	if (at_inherit(parent, id) || !at_is_active() || at_is_made_in_container())
+		return 0;
 	slot = at_new_cgroup_event(AT_EVENT_CGROUP_CREATED, id);
 	if (!slot)
 		return at_count_unsent(AT_RING_ENFORCEMENT, 0);
@@ -62,13 +87,20 @@ int BPF_PROG(at_cgroup_rmdir, struct cgroup *cgroup, const char *path)
 	const struct at_member *member;
 	struct at_slot *slot;
 
-	if (cgroup->root->hierarchy_id != AT_DEFAULT_HIERARCHY || !at_is_active())
+	if (cgroup->root->hierarchy_id != AT_DEFAULT_HIERARCHY)
 		return 0;
 	member = bpf_map_lookup_elem(&members, &id);
-	if (member) {
-		if (member->container == id)
-			at_window_container_removed(id);
+	if (member && member->container != id) {
 		bpf_map_delete_elem(&members, &id);
+		return 0;
+	}
+	if (!at_is_active())
+		return 0;
+	if (member) {
+		at_window_container_removed(id);
+		bpf_map_delete_elem(&members, &id);
+	} else if (at_is_made_in_container()) {
+		return 0;
 	}
 	slot = at_new_cgroup_event(AT_EVENT_CGROUP_REMOVED, id);
 	if (!slot)

@@ -8,7 +8,11 @@
 
 #include "path.bpf.h"
 
-/* Generation of this set of programs; it decides while `settings.active` is the same. Set before loading. */
+/*
+ * Generation of this set of programs. It alerts while `settings.active` is the same, and decides from then on: the sets
+ * change in the middle of an access, whose programs run one after the other, and the one that is replaced goes on
+ * refusing until its links are gone. Set before loading.
+ */
 const volatile __u32 at_generation = 1;
 
 /* One access and the verdict on it; lies in the frame of the hook. */
@@ -40,6 +44,7 @@ struct at_access {
 	__u8 first_action;   /* verdict on the first of two names */
 	__u8 first_state;
 	__u8 raise;          /* an alert is to be raised */
+	__u8 silent;         /* another set of programs raises the alerts */
 	__u32 first_rule;
 	__u32 renames;       /* rename_lock's number when the judgement began; odd: not known */
 };
@@ -54,6 +59,8 @@ struct at_access {
 #define AT_MODE_WITH_SOURCE 0x80 /* the rules with that source are asked */
 #define AT_MODE_NO_SOURCE 0x100  /* rules with a source are left out */
 #define AT_MODE_HINT 0x200       /* asked is only whether it is an ancestor of a protected path */
+#define AT_MODE_NEEDS_PATH 0x800 /* what has no path is refused, although the posture is left out */
+#define AT_MODE_DIRECTORY 0x400  /* a directory: no program's name, but a rule on a directory may be on it */
 
 #define AT_ACTION_NONE AT_ACTIONS
 
@@ -67,11 +74,17 @@ static __always_inline struct at_ruleset *at_ruleset_at(__u32 number)
 	return bpf_map_lookup_elem(&rulesets, &number);
 }
 
-static __always_inline bool at_is_active(void)
+/* The generation in force; 0: none is. */
+static __always_inline __u32 at_active(void)
 {
 	const struct at_settings *settings = at_settings();
 
-	return settings && settings->active == at_generation;
+	return settings ? *(volatile const __u32 *)&settings->active : 0;
+}
+
+static __always_inline bool at_is_active(void)
+{
+	return at_active() == at_generation;
 }
 
 /*
@@ -87,15 +100,64 @@ static __always_inline bool at_is_inside(const struct at_container *container, c
 	return settings && task->nsproxy->mnt_ns->ns.inum != settings->init_mnt_ns;
 }
 
+#define AT_LEVELS_MAX 64 /* of cgroups, down to which a container is looked for */
+
+struct at_ancestry { __u32 slot_and_one; };
+
+static long at_ancestor_step(__u32 index, struct at_ancestry *ancestry)
+{
+	const __u64 cgroup = bpf_get_current_ancestor_cgroup_id(index + 1);
+	const struct at_member *member;
+	const struct at_container *container;
+	__u32 slot;
+
+	if (!cgroup)
+		return 1;
+	member = bpf_map_lookup_elem(&members, &cgroup);
+	if (!member)
+		return 0;
+	slot = member->slot;
+	container = at_container_at(slot);
+	if (container && container->container == member->container)
+		ancestry->slot_and_one = slot + 1;
+	return 0;
+}
+
+static __always_inline bool at_members_missed(void)
+{
+	__u32 key = 0;
+	const __u64 *missed = bpf_map_lookup_elem(&members_missed, &key);
+
+	return missed && *missed;
+}
+
+/*
+ * The current task's cgroup is no member. If some found no room, one of its ancestors may be: the slot of the nearest,
+ * plus 1; else 0. On a frame of its own, that of the hook is full.
+ */
+__noinline __u32 at_slot_above(void)
+{
+	struct at_ancestry ancestry = {};
+
+	if (!at_members_missed())
+		return 0;
+	bpf_loop(AT_LEVELS_MAX, at_ancestor_step, &ancestry, 0);
+	return ancestry.slot_and_one;
+}
+
 /* The container of the current task; null for tasks of the host. */
 static __always_inline struct at_container *at_current_container(__u32 *slot)
 {
 	const __u64 cgroup = bpf_get_current_cgroup_id();
 	const struct at_member *member = bpf_map_lookup_elem(&members, &cgroup);
 	struct at_container *container;
+	__u32 above;
 
-	if (!member)
-		return 0;
+	if (!member) {
+		above = at_slot_above();
+		*slot = above - 1;
+		return above ? at_container_at(*slot) : 0;
+	}
 	*slot = member->slot;
 	container = at_container_at(member->slot);
 	return container && container->container == member->container ? container : 0;
@@ -108,30 +170,47 @@ static __always_inline bool at_refuses_paths(const struct at_ruleset *set)
 	       set->posture[AT_KIND_FILE] == AT_POSTURE_BLOCK;
 }
 
+/* What makes a rule set care about names although it has no rules of the kind at hand. */
+enum at_also {
+	AT_ALSO_NOTHING,
+	AT_ALSO_PATHS, /* it refuses something by its path */
+	AT_ALSO_NAMES, /* or to execute something by its last component */
+};
+
+static __always_inline bool at_asks_also(const struct at_ruleset *set, enum at_also also)
+{
+	if (also == AT_ALSO_NAMES && set->features[AT_KIND_PROCESS] & AT_HAS_BLOCK)
+		return true;
+	return also != AT_ALSO_NOTHING && at_refuses_paths(set);
+}
+
 /*
  * Begins an access of `kind` by the current task: the rule set, or null where nothing is to be decided. `needs`: at
- * least one of these features must be there, or with `hints` the set must refuse something by its path.
+ * least one of these features must be there, or else what `also` asks for.
  */
-static __always_inline const struct at_ruleset *at_begin(struct at_access *a, enum at_kind kind, __u32 needs, bool hints)
+static __always_inline const struct at_ruleset *at_begin(struct at_access *a, enum at_kind kind, __u32 needs,
+							 enum at_also also)
 {
 	const struct at_container *container;
 	const struct at_ruleset *set;
 	__u64 number;
-	__u32 slot;
+	__u32 slot, active;
 
 	container = at_current_container(&slot);
 	if (!container)
 		return 0;
 	number = *(volatile __u64 *)&container->ruleset;
-	if (number == ~0ULL || !at_is_active())
+	active = at_active();
+	if (number == ~0ULL || active < at_generation)
 		return 0;
 	set = at_ruleset_at(number);
-	if (!set || (!(set->features[kind] & needs) && !(hints && at_refuses_paths(set))))
+	if (!set || (!(set->features[kind] & needs) && !at_asks_also(set, also)))
 		return 0;
 	if (!at_is_inside(container, bpf_get_current_task_btf()))
 		return 0;
 	__builtin_memset(a, 0, sizeof(*a));
 	a->slot = slot;
+	a->silent = active != at_generation;
 	a->walk.ruleset = number;
 	a->walk.root_ino = container->root_ino;
 	a->kind = kind;

@@ -42,6 +42,14 @@ struct {
 	__type(value, struct at_member);
 } members SEC(".maps");
 
+/* Not 0 once a cgroup below a container found no room in `members`: from then on its ancestors tell whose it is. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} members_missed SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE); /* user space stores single words, beside what the programs write */

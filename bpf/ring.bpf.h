@@ -147,6 +147,12 @@ static __noinline int at_audit_settle(struct at_account *account, __u64 containe
 /* One container's Block alert was lost: counted in its window too (window.bpf.h). */
 static __noinline int at_window_count_loss(__u64 container);
 
+/* An attempt on our maps is an alert like others: it passes the throttle, and what is lost is the container's loss. */
+static __always_inline bool at_is_alert(__u32 type)
+{
+	return type == AT_EVENT_ALERT || type == AT_EVENT_TAMPERING;
+}
+
 static __noinline int at_ring_count(__u32 ring, __u64 container, __u32 type, int taken)
 {
 	__u32 key = ring & 1;
@@ -155,7 +161,7 @@ static __noinline int at_ring_count(__u32 ring, __u64 container, __u32 type, int
 	if (!state)
 		return 0;
 	__sync_fetch_and_add(taken ? &state->emitted : &state->lost, 1);
-	if (type == AT_EVENT_ALERT) {
+	if (at_is_alert(type)) {
 		if (ring == AT_RING_AUDIT)
 			at_count(taken ? AT_COUNTER_AUDIT_EMITTED : AT_COUNTER_AUDIT_LOST, 1);
 		else
@@ -182,7 +188,7 @@ static __always_inline int at_ring_emit(enum at_ring ring, struct at_event_head 
 
 	if (!state)
 		return -1;
-	if (type != AT_EVENT_ALERT)
+	if (!at_is_alert(type))
 		container = 0;
 	record->number = __sync_fetch_and_add(&state->number, 1) + 1;
 	record->size = size;

@@ -94,7 +94,7 @@ static __always_inline bool at_candidate_key(struct at_access *a, __u32 candidat
 		key->hash = w->last;
 		key->depth = 0;
 		w->low = w->high = a->file.count;
-		return features & AT_HAS_EXECNAME;
+		return features & AT_HAS_EXECNAME && !(a->mode & AT_MODE_DIRECTORY);
 	}
 	place = (candidate - AT_CANDIDATE_DIRECTORY) >> 1;
 	barrier_var(place); /* the compiler knows its range, the verifier does not */

@@ -26,6 +26,32 @@ static __always_inline bool at_has_second_name(const struct at_access *a)
 	return a->file.state != AT_WALK_DONE || !(a->mode & AT_MODE_SAME_ROOT) || a->file.inside != a->file.count;
 }
 
+/*
+ * How strict a verdict is, 0 the strictest. Where no rule matches a name the posture decides, and that may be stricter
+ * than the rule that allows the other name: else a mount on an allowed path would carry anything in.
+ */
+static __always_inline __u32 at_strictness(__u8 action, __u32 posture)
+{
+	if (action != AT_ACTION_NONE)
+		return 2 * action;
+	return posture == AT_POSTURE_BLOCK ? 1 : posture == AT_POSTURE_AUDIT ? 3 : 5;
+}
+
+/* The verdict on the first of two names counts if it is the stricter one, or if the second has no path. */
+static __always_inline bool at_first_name_counts(const struct at_access *a)
+{
+	const struct at_ruleset *set = at_set_of(a);
+	__u32 posture = AT_POSTURE_NONE;
+
+	if (a->file.state != AT_WALK_DONE)
+		return true;
+	if (a->first_state != AT_WALK_DONE)
+		return false;
+	if (set && !(a->mode & AT_MODE_NO_POSTURE))
+		posture = set->posture[a->kind & 3];
+	return at_strictness(a->first_action, posture) < at_strictness(a->action, posture);
+}
+
 /* One name has its verdict, or no path. The stricter of two verdicts counts. */
 __noinline int at_end_name(struct at_access *a)
 {
@@ -46,7 +72,7 @@ __noinline int at_end_name(struct at_access *a)
 	a->stage = AT_STAGE_OVER;
 	if (!(a->mode & AT_MODE_SECOND_NAME))
 		return 0;
-	if (a->first_action < a->action) {
+	if (at_first_name_counts(a)) {
 		a->action = a->first_action;
 		a->rule = a->first_rule;
 	}

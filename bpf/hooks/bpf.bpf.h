@@ -11,13 +11,22 @@
 
 #define AT_USED_MAPS_MAX 64
 
+/* The id of a link is not its address: user space enters those of ours here. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256);
+	__type(key, __u32);
+	__type(value, __u32);
+} own_links SEC(".maps");
+
 static __always_inline bool at_is_our_map(const void *map)
 {
 	return map == &settings || map == &rulesets || map == &rules || map == &names || map == &hints ||
-	       map == &members || map == &containers || map == &counters || map == &kubearmor_alert_throttle ||
+	       map == &members || map == &members_missed || map == &containers || map == &counters || map == &kubearmor_alert_throttle ||
 	       map == &enforcement_ring || map == &audit_ring || map == &ring_states || map == &ring_accounts ||
 	       map == &ring_account_common || map == &overflow_windows || map == &overflow_members ||
-	       map == &window_requests || map == &births || map == &scratch || map == &execs;
+	       map == &window_requests || map == &births || map == &scratch || map == &execs ||
+	       map == &own_links;
 }
 
 struct at_used_maps {
@@ -54,12 +63,25 @@ static __always_inline bool at_is_our_program(struct bpf_prog *prog)
 /* Refuses, and reports the attempt; `what`: 1 map, 2 program, 3 link. */
 static __always_inline int at_refuse_tampering(const struct at_container *container, __u32 what)
 {
+	struct at_admission admission = {};
 	struct at_slot *slot;
 
 	at_count(AT_COUNTER_TAMPERING, 1);
-	slot = at_new_event(AT_EVENT_TAMPERING, container->container, bpf_ktime_get_boot_ns());
-	if (!slot)
+	if (!at_is_active())
 		return -EACCES;
+	/* Anyone may try, as often as they like: without the throttle that would fill the ring that alerts of others need. */
+	admission.container = container->container;
+	admission.profile = container->profile;
+	admission.now_ns = bpf_ktime_get_boot_ns();
+	admission.rule = AT_RULE_POSTURE;
+	admission.operation = AT_OP_BPF;
+	if (!at_window_admit(&admission))
+		return -EACCES;
+	slot = at_new_event(AT_EVENT_TAMPERING, admission.container, admission.now_ns);
+	if (!slot) {
+		at_count_unsent(AT_RING_ENFORCEMENT, admission.container);
+		return -EACCES;
+	}
 	slot->event.head.operation = AT_OP_BPF;
 	slot->event.result = -EACCES;
 	slot->event.arg[0] = what;
@@ -73,7 +95,7 @@ static __always_inline struct at_container *at_intruder(void)
 {
 	__u32 slot;
 
-	return at_is_active() ? at_current_container(&slot) : 0;
+	return at_active() >= at_generation ? at_current_container(&slot) : 0;
 }
 
 SEC("lsm/bpf_map")
@@ -97,14 +119,6 @@ int BPF_PROG(at_bpf_prog, struct bpf_prog *prog, int ret)
 	container = at_intruder();
 	return container && at_is_our_program(prog) ? at_refuse_tampering(container, 2) : 0;
 }
-
-/* The id of a link is not its address: user space enters those of ours here. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 256);
-	__type(key, __u32);
-	__type(value, __u32);
-} own_links SEC(".maps");
 
 SEC("lsm/bpf")
 int BPF_PROG(at_bpf, int command, union bpf_attr *attr, unsigned int size, int ret)
@@ -153,6 +167,16 @@ SEC("lsm/inode_unlink")
 int BPF_PROG(at_inode_unlink, struct inode *dir, struct dentry *dentry, int ret)
 {
 	return ret ? ret : at_decide_pin(dentry);
+}
+
+/* A rename replaces what bears the new name, and what has another name is not found again. */
+SEC("lsm/inode_rename")
+int BPF_PROG(at_inode_rename, struct inode *old_dir, struct dentry *old_dentry, struct inode *new_dir,
+	     struct dentry *new_dentry, int ret)
+{
+	if (!ret)
+		ret = at_decide_pin(old_dentry);
+	return ret ? ret : at_decide_pin(new_dentry);
 }
 
 #endif

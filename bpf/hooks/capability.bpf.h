@@ -17,7 +17,7 @@ int BPF_PROG(at_capable, const struct cred *cred, struct user_namespace *ns, int
 	/* The kernel only asks whether it could; nothing is used yet. */
 	if (options & CAP_OPT_NOAUDIT)
 		return 0;
-	set = at_begin(&a, AT_KIND_CAPABILITY, AT_HAS_RULES, false);
+	set = at_begin(&a, AT_KIND_CAPABILITY, AT_HAS_RULES, AT_ALSO_NOTHING);
 	if (!set)
 		return 0;
 	at_set_source(&a, set);

@@ -11,7 +11,7 @@ static __always_inline int at_decide_change(struct vfsmount *mnt, struct dentry 
 	const struct at_ruleset *set;
 	struct at_access a;
 
-	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, false);
+	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, AT_ALSO_NOTHING);
 	if (!set)
 		return 0;
 	at_set_source(&a, set);
@@ -103,13 +103,6 @@ int BPF_PROG(at_file_truncate, struct file *file, int ret)
 				at_is_truncate_call() ? 0 : AT_MODE_NO_AUDIT);
 }
 
-static __always_inline bool at_is_directory(const struct dentry *dentry)
-{
-	const struct inode *inode = dentry->d_inode;
-
-	return inode && S_ISDIR(inode->i_mode);
-}
-
 /*
  * Two names: the old one first, and the first refusal ends it. A rename takes all that lies below a directory along,
  * so an ancestor of a protected path stays where it is; an exchange moves both.
@@ -124,7 +117,7 @@ int BPF_PROG(at_path_rename, const struct path *old_dir, struct dentry *old_dent
 
 	if (ret)
 		return ret;
-	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, true);
+	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, AT_ALSO_NAMES);
 	if (!set)
 		return 0;
 	at_set_source(&a, set);
@@ -132,15 +125,17 @@ int BPF_PROG(at_path_rename, const struct path *old_dir, struct dentry *old_dent
 	if (set->features[AT_KIND_FILE] & AT_HAS_RULES)
 		result = at_decide_file(&a, old_dir->mnt, old_dentry, AT_OP_RENAME_FROM);
 	if (!result && set->hints && at_is_directory(old_dentry))
-		result = at_decide_hint(&a, old_dir->mnt, old_dentry, AT_OP_RENAME_FROM);
-	else if (!result)
+		result = at_decide_hint(&a, old_dir->mnt, old_dentry, AT_OP_RENAME_FROM, AT_MODE_NEEDS_PATH);
+	if (!result)
 		result = at_decide_executable(&a, set, old_dir->mnt, old_dentry, AT_OP_RENAME_FROM);
 	if (!result && set->features[AT_KIND_FILE] & AT_HAS_RULES)
 		result = at_decide_name(&a, new_dir->mnt, new_dentry,
 					new_dentry->d_inode ? new_dentry->d_inode : old_dentry->d_inode,
 					AT_OP_RENAME_TO);
 	if (!result && set->hints && at_is_directory(new_dentry))
-		result = at_decide_hint(&a, new_dir->mnt, new_dentry, AT_OP_RENAME_TO);
+		result = at_decide_hint(&a, new_dir->mnt, new_dentry, AT_OP_RENAME_TO, AT_MODE_NEEDS_PATH);
+	if (!result && flags & RENAME_EXCHANGE)
+		result = at_decide_executable(&a, set, new_dir->mnt, new_dentry, AT_OP_RENAME_TO);
 	return result;
 }
 
@@ -154,7 +149,7 @@ int BPF_PROG(at_path_link, struct dentry *old_dentry, const struct path *new_dir
 
 	if (ret)
 		return ret;
-	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, true);
+	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, AT_ALSO_NAMES);
 	if (!set)
 		return 0;
 	at_set_source(&a, set);

@@ -8,10 +8,10 @@
 
 #include "../alert.bpf.h"
 
-/* Opens that a filesystem makes for itself, as overlayfs does on its layers. */
+/* Opens that a filesystem makes for itself, as overlayfs does on its layers. FMODE_BACKING has changed its bit. */
 static __always_inline bool at_is_inner(const struct file *file)
 {
-	return file->f_mode & (FMODE_NOACCOUNT | FMODE_BACKING);
+	return file->f_mode & FMODE_NOACCOUNT;
 }
 
 SEC("lsm/file_open")
@@ -22,14 +22,14 @@ int BPF_PROG(at_file_open, struct file *file, int ret)
 
 	if (ret)
 		return ret;
-	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, false);
+	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, AT_ALSO_NOTHING);
 	if (!set)
 		return 0;
 	/* Files to be executed are the business of process rules. */
 	if (file->f_flags & FMODE_EXEC_FLAG || at_is_inner(file))
 		return 0;
 	at_set_source(&a, set);
-	a.write = file->f_mode & (FMODE_WRITE | FMODE_CREATED) || file->f_flags & (O_TRUNC | O_APPEND);
+	a.write = file->f_mode & (FMODE_WRITE | FMODE_CREATED) || file->f_flags & O_TRUNC;
 	a.arg[0] = file->f_flags;
 	/* Created by this very system call: path_mknod has raised what there is to raise. */
 	if (file->f_mode & FMODE_CREATED)
@@ -46,7 +46,7 @@ int BPF_PROG(at_file_receive, struct file *file, int ret)
 
 	if (ret)
 		return ret;
-	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, false);
+	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, AT_ALSO_NOTHING);
 	if (!set || at_is_inner(file))
 		return 0;
 	at_set_source(&a, set);
@@ -63,7 +63,7 @@ static __always_inline int at_decide_write(struct file *file, enum at_operation 
 
 	if (!S_ISREG(file->f_inode->i_mode) || at_is_inner(file))
 		return 0;
-	set = at_begin(&a, AT_KIND_FILE, AT_HAS_WRITE_BLOCK, false);
+	set = at_begin(&a, AT_KIND_FILE, AT_HAS_WRITE_BLOCK, AT_ALSO_NOTHING);
 	if (!set || set->audited)
 		return 0;
 	at_set_source(&a, set);

@@ -15,7 +15,7 @@ static __always_inline int at_decide_mount(struct path *target, __u32 operation)
 	struct at_access a;
 	int result;
 
-	set = at_begin(&a, AT_KIND_FILE, 0, true);
+	set = at_begin(&a, AT_KIND_FILE, 0, AT_ALSO_PATHS);
 	if (!set)
 		return 0;
 	at_set_source(&a, set);
@@ -23,7 +23,7 @@ static __always_inline int at_decide_mount(struct path *target, __u32 operation)
 	a.mode = AT_MODE_ONLY_BLOCK | AT_MODE_NO_POSTURE;
 	result = at_decide_file(&a, target->mnt, target->dentry, operation);
 	if (!result)
-		result = at_decide_hint(&a, target->mnt, target->dentry, operation);
+		result = at_decide_hint(&a, target->mnt, target->dentry, operation, 0);
 	if (result)
 		return result;
 	container = at_container_at(a.slot);

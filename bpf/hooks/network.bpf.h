@@ -55,7 +55,7 @@ static __always_inline int at_decide_socket(__u32 family, __u32 type, __u32 prot
 	const struct at_ruleset *set;
 	struct at_access a;
 
-	set = at_begin(&a, AT_KIND_NETWORK, AT_HAS_RULES, false);
+	set = at_begin(&a, AT_KIND_NETWORK, AT_HAS_RULES, AT_ALSO_NOTHING);
 	if (!set)
 		return 0;
 	at_set_source(&a, set);

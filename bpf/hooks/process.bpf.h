@@ -31,7 +31,7 @@ int BPF_PROG(at_bprm_check_security, struct linux_binprm *bprm, int ret)
 	if (ret)
 		return ret;
 	at_container_started();
-	set = at_begin(&a, AT_KIND_PROCESS, AT_HAS_RULES, false);
+	set = at_begin(&a, AT_KIND_PROCESS, AT_HAS_RULES, AT_ALSO_NOTHING);
 	if (!set)
 		return 0;
 	file = bprm->file;
@@ -52,7 +52,7 @@ static __always_inline int at_decide_mapping(struct file *file)
 	const struct at_ruleset *set;
 	struct at_access a;
 
-	set = at_begin(&a, AT_KIND_PROCESS, AT_HAS_BLOCK, false);
+	set = at_begin(&a, AT_KIND_PROCESS, AT_HAS_BLOCK, AT_ALSO_NOTHING);
 	if (!set)
 		return 0;
 	at_set_source(&a, set);

@@ -12,6 +12,7 @@
 
 #define EACCES 13
 #define EPERM 1
+#define EEXIST 17
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -169,15 +170,14 @@ struct pt_regs { int syscallno; };
 #define FMODE_WRITE 0x2
 #define FMODE_EXEC_FLAG 0x20       /* __FMODE_EXEC, in f_flags */
 #define FMODE_CREATED 0x100000
-#define FMODE_BACKING 0x2000000    /* from 6.5 */
 #define FMODE_NOACCOUNT 0x20000000
 #define O_TRUNC 01000
-#define O_APPEND 02000
 #define S_IFDIR 0040000
 #define S_ISDIR(mode) (((mode) & S_IFMT) == S_IFDIR)
 #define MS_REMOUNT 0x20
 #define MS_BIND 0x1000
 #define MS_PROPAGATION 0x1e0000    /* MS_UNBINDABLE, MS_PRIVATE, MS_SLAVE, MS_SHARED */
+#define RENAME_EXCHANGE 0x2
 #define AF_INET 2
 #define AF_INET6 10
 #define AF_PACKET 17

@@ -88,6 +88,10 @@ export class EnforcingNode {
     });
   }
 
+  handleOf({ cgroup }: Container): RuleSetHandle | undefined {
+    return this.ruleSets.get(cgroup.id)?.handle;
+  }
+
   forget({ cgroup }: Container): void {
     this.kernel.removeContainer(cgroup.id);
     const known = this.ruleSets.get(cgroup.id);

@@ -1,0 +1,217 @@
+// Ways round the rules that were open once: each as the processes of a container would try it. Reports what each try came
+// to, and how many alerts it raised.
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  command,
+  makeCgroup,
+  startContainer,
+  type Container,
+  type Guest,
+  type Operation,
+} from '@alert-throttle/guest/inside';
+import type { CompileOptions, RuleSet } from '@alert-throttle/policy';
+import { EnforcingNode, isAlert, NO_POSTURES, ruleSetOf } from './node.ts';
+
+const PROGRAM = '/usr/bin/dynamic';
+const PINS = '/sys/fs/bpf/alert-throttle';
+const FILES = {
+  '/etc/secret': 'secret',
+  '/opt/tools/sub/tool': 'tool',
+  '/opt/plain/file': 'file',
+  '/tmp/mine': 'mine',
+  '/data/empty/file': 'file',
+  '/vol/bin/tool': 'tool',
+};
+
+const noSecret = ruleSetOf([{ file: { matchPaths: [{ path: '/etc/secret' }] }, action: 'Block' }]);
+const noTools = ruleSetOf([
+  { process: { matchDirectories: [{ dir: '/opt/tools/', recursive: true }] }, action: 'Block' },
+]);
+const noProgram = ruleSetOf([{ process: { matchPaths: [{ path: PROGRAM }] }, action: 'Block' }]);
+const noVolumeTool = ruleSetOf([{ process: { matchPaths: [{ path: '/vol/bin/tool' }] }, action: 'Block' }]);
+const noName = ruleSetOf([{ process: { matchPaths: [{ execname: 'dynamic' }] }, action: 'Block' }]);
+const noWrites = ruleSetOf([
+  { file: { matchPaths: [{ path: '/etc/secret', readOnly: true }] }, action: 'Block' },
+]);
+const onlyData = ruleSetOf(
+  [{ file: { matchDirectories: [{ dir: '/data/', recursive: true }] }, action: 'Allow' }],
+  { postures: { ...NO_POSTURES, file: 'block' } satisfies CompileOptions['postures'] },
+);
+
+interface Registration {
+  readonly privileged?: boolean;
+  readonly rootDev?: bigint;
+}
+
+export default async function attacks(guest: Guest): Promise<void> {
+  const node = new EnforcingNode();
+  node.limit(undefined);
+  await beforeActive(guest, node);
+
+  const tries = async (
+    name: string,
+    ruleSet: RuleSet,
+    operations: readonly Operation[],
+    registration: Registration = {},
+  ): Promise<void> => {
+    const container = await startContainer(name.replaceAll(' ', '-'), { files: FILES });
+    protect(node, container, ruleSet, registration);
+    node.events();
+    const results: string[] = [];
+    for (const operation of operations) {
+      const { ret, error } = await container.do(...operation);
+      results.push(ret < 0 ? error : 'done');
+    }
+    guest.report(name, { results, alerts: node.events().filter(isAlert).length });
+    await container.stop();
+    node.forget(container);
+    node.kernel.sweep();
+  };
+
+  await tries('directory of programs', noTools, [
+    ['rename', '/opt/tools', '/opt/t2'],
+    ['rename', '/opt/tools/sub', '/tmp/sub'],
+    ['rename', '/opt/plain', '/opt/tools', 'exchange'],
+    ['rename', '/opt/plain', '/opt/plain2'],
+  ]);
+  await tries('exchange of programs', noProgram, [
+    ['rename', '/tmp/mine', PROGRAM, 'exchange'],
+    ['rename', '/tmp/mine', '/opt/plain/file', 'exchange'],
+  ]);
+  await tries('mount into what is allowed', onlyData, [['mount', '/etc', '/data/empty', '-', 'bind']]);
+  await tries(
+    'privileged mount into what is allowed',
+    onlyData,
+    [
+      ['open', '/data/empty/file', 'r'],
+      ['mount', '/etc', '/data/empty', '-', 'bind'],
+      ['open', '/data/empty/secret', 'r'],
+    ],
+    { privileged: true },
+  );
+  await throughDetachedMount(guest, node);
+  await tries('last component alone', noName, [
+    ['link', PROGRAM, '/tmp/x'],
+    ['rename', PROGRAM, '/tmp/x'],
+    ['link', '/tmp/mine', '/tmp/x'],
+  ]);
+  await tries('append', noWrites, [
+    ['open', '/etc/secret', 'r,append'],
+    ['open', '/etc/secret', 'w,append'],
+  ]);
+  await pins(guest, node);
+  await attempts(guest, node);
+  await manyCgroups(guest, node);
+  node.detach();
+}
+
+function protect(
+  node: EnforcingNode,
+  container: Container,
+  ruleSet: RuleSet,
+  registration: Registration,
+): void {
+  node.protect(container, ruleSet);
+  const { cgroup, pidNs, mntNs, rootDev, rootIno } = container;
+  node.kernel.registerContainer({
+    ...{
+      cgroupId: cgroup.id,
+      pidNs,
+      mntNs,
+      rootDev,
+      rootIno,
+      profile: 0,
+      starting: false,
+      privileged: false,
+    },
+    ruleSet: node.handleOf(container),
+    descendants: () => [],
+    ...registration,
+  });
+}
+
+/** A cgroup that is made below a container's after it was registered, and before anything is enforced. */
+async function beforeActive(guest: Guest, node: EnforcingNode): Promise<void> {
+  const container = await startContainer('early', { files: FILES });
+  node.protect(container, noSecret);
+  const below = makeCgroup('containers/early/below');
+  node.kernel.activate();
+  writeFileSync(join(below.path, 'cgroup.procs'), String(container.pid));
+  const { error } = await container.do('open', '/etc/secret', 'r');
+  guest.report('cgroup made early', { results: [error], alerts: node.events().filter(isAlert).length });
+  await container.stop();
+  node.forget(container);
+}
+
+/** Through a clone of a mount that is mounted nowhere, a file has no path. */
+async function throughDetachedMount(guest: Guest, node: EnforcingNode): Promise<void> {
+  const container = await startContainer('detached', { files: FILES });
+  const tree = await container.do('open_tree', '/vol');
+  await container.do('chdir', `/proc/self/fd/${tree.ret}`);
+  protect(node, container, noVolumeTool, { rootDev: 0n });
+  node.events();
+  const results: string[] = [];
+  const operations: readonly Operation[] = [
+    ['rename', 'bin/tool', 'bin/t2'],
+    ['link', 'bin/tool', 'bin/t2'],
+    ['rename', 'bin', 'bin2'],
+  ];
+  for (const operation of operations) results.push((await container.do(...operation)).error);
+  guest.report('no path', { results, alerts: node.events().filter(isAlert).length });
+  await container.stop();
+  node.forget(container);
+}
+
+/** What keeps the programs attached are files. */
+async function pins(guest: Guest, node: EnforcingNode): Promise<void> {
+  const container = await startContainer('pins', { root: 'host' });
+  node.watch(container);
+  const [one, other] = readdirSync(PINS, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+  if (one === undefined || other === undefined) throw new Error('nothing is pinned');
+  const over = await container.do('rename', one, other);
+  const away = await container.do('rename', one, `${one}2`);
+  const removed = await container.do('unlink', one);
+  node.events();
+  guest.report('pins', { results: [over.error, away.error, removed.error] });
+  await container.stop();
+  node.forget(container);
+}
+
+/** Anyone can ask for our maps, in a loop, without any rule. */
+async function attempts(guest: Guest, node: EnforcingNode): Promise<void> {
+  const maps = JSON.parse(await command('bpftool', '-j', 'map', 'show')) as { id: number; name?: string }[];
+  const results: object[] = [];
+  node.limit({ maxAlertPerSec: 5, throttleSec: 3600 });
+  for (const name of ['settings', 'own_links']) {
+    const id = maps.find((map) => map.name === name)?.id ?? 0;
+    const container = await startContainer(`tampers-${name}`);
+    node.watch(container);
+    node.events();
+    const { good, failed } = await container.do('hammer', 500, 'bpf_get', 'map', id);
+    const events = node.events().map(({ type }) => type);
+    results.push({ good, failed, events });
+    await container.stop();
+    node.forget(container);
+    node.kernel.sweep();
+  }
+  node.limit(undefined);
+  guest.report('attempts', { results });
+}
+
+/** More cgroups below one container's than there is room for. */
+async function manyCgroups(guest: Guest, node: EnforcingNode): Promise<void> {
+  const container = await startContainer('many', { files: FILES });
+  node.protect(container, noSecret);
+  node.events();
+  for (let index = 0; index < 300; index++) makeCgroup(`containers/many/${index}`);
+  const last = makeCgroup('containers/many/299/below');
+  writeFileSync(join(last.path, 'cgroup.procs'), String(container.pid));
+  const { error } = await container.do('open', '/etc/secret', 'r');
+  const events = node.events().map(({ type }) => type);
+  guest.report('more cgroups than fit', { error, alerts: events.filter((type) => type === 'alert').length });
+  await container.stop();
+  node.forget(container);
+}

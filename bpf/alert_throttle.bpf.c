@@ -4,9 +4,9 @@
  * and subprograms. User space sets the sizes of the maps, pins them, and fills them (include/layout.h says with what).
  *
  *   task ─▶ cgroup ─▶ members ─▶ containers ─▶ rulesets          container.bpf.h
- *   file ─▶ walk to the root ─▶ hashes of path and ancestors      path.bpf.h
- *        ─▶ rules, confirmed against names ─▶ verdict             rules.bpf.h
- *        ─▶ throttle ─▶ event ─▶ ring                             event.bpf.h, window.bpf.h, ring.bpf.h
+ *   file ─▶ walk to the root ─▶ hashes of path and ancestors      walk.bpf.h, path.bpf.h
+ *        ─▶ rules, confirmed against names ─▶ verdict             rules.bpf.h, verdict.bpf.h
+ *        ─▶ throttle ─▶ event ─▶ ring                             alert.bpf.h, window.bpf.h, event.bpf.h, ring.bpf.h
  */
 #include "kernel.h"
 #include <bpf/bpf_helpers.h>

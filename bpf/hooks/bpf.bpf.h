@@ -7,7 +7,7 @@
 #ifndef AT_HOOKS_BPF_BPF_H
 #define AT_HOOKS_BPF_BPF_H
 
-#include "../event.bpf.h"
+#include "../alert.bpf.h"
 
 #define AT_USED_MAPS_MAX 64
 

@@ -3,7 +3,7 @@
 #ifndef AT_HOOKS_CAPABILITY_BPF_H
 #define AT_HOOKS_CAPABILITY_BPF_H
 
-#include "../event.bpf.h"
+#include "../alert.bpf.h"
 
 SEC("lsm/capable")
 int BPF_PROG(at_capable, const struct cred *cred, struct user_namespace *ns, int capability, unsigned int options,

@@ -3,7 +3,7 @@
 #ifndef AT_HOOKS_CHANGE_BPF_H
 #define AT_HOOKS_CHANGE_BPF_H
 
-#include "../event.bpf.h"
+#include "../alert.bpf.h"
 
 static __always_inline int at_decide_change(struct vfsmount *mnt, struct dentry *dentry, enum at_operation operation,
 					    __u32 mode)

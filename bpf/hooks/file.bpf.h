@@ -6,7 +6,7 @@
 #ifndef AT_HOOKS_FILE_BPF_H
 #define AT_HOOKS_FILE_BPF_H
 
-#include "../event.bpf.h"
+#include "../alert.bpf.h"
 
 /* Opens that a filesystem makes for itself, as overlayfs does on its layers. */
 static __always_inline bool at_is_inner(const struct file *file)

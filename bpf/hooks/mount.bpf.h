@@ -6,7 +6,7 @@
 #ifndef AT_HOOKS_MOUNT_BPF_H
 #define AT_HOOKS_MOUNT_BPF_H
 
-#include "../event.bpf.h"
+#include "../alert.bpf.h"
 
 static __always_inline int at_decide_mount(struct path *target, __u32 operation)
 {

@@ -3,7 +3,7 @@
 #ifndef AT_HOOKS_NETWORK_BPF_H
 #define AT_HOOKS_NETWORK_BPF_H
 
-#include "../event.bpf.h"
+#include "../alert.bpf.h"
 
 #define AT_BIT(protocol) (1ULL << AT_PROTOCOL_##protocol)
 

@@ -3,7 +3,7 @@
 #ifndef AT_HOOKS_PROCESS_BPF_H
 #define AT_HOOKS_PROCESS_BPF_H
 
-#include "../event.bpf.h"
+#include "../alert.bpf.h"
 
 /* The first exec in a mount namespace of its own is the container's: from here on its tasks are judged. */
 static __always_inline void at_container_started(void)

@@ -53,4 +53,15 @@ describe('exit status and message', () => {
     expect(remarks).toContain('Redis at 127.0.0.1:1 refuses the connection');
     expect(remarks).not.toContain('hunter2');
   });
+
+  test.each([[['kernel']], [['kernel', '--json']]])(
+    'given nothing pinned, then %j ends with 1, and names it and what would help',
+    async (args) => {
+      const { status, remarks } = await run(args, { PIN_DIR: '/nonexistent/pins', HTTP_PORT: '1' });
+      expect(status).toBe(1);
+      expect(remarks).toMatch(
+        /alertctl: (?:NOT_PINNED: nothing is pinned under \/nonexistent\/pins|NO_ADDON: )/,
+      );
+    },
+  );
 });

@@ -49,7 +49,7 @@ describe('in a guest', () => {
       { module: join(SCENARIOS, 'refusals.ts'), args: { scope: 'process' } },
       { module: join(SCENARIOS, 'many-times.ts'), args: { rounds: 6 } },
     ];
-    ({ lines } = await runGuestOrThrow({ kernel: '6.1', scenarios, timeoutMs: 600_000 }));
+    ({ lines } = await runGuestOrThrow({ kernel: '6.1', scenarios, timeoutMs: 850_000 }));
   });
 
   test('programs decide from their activation on, with or without a producer, until they are taken down', () => {

@@ -101,7 +101,7 @@ describe('the kernel source', () => {
     const { status, out } = report('alertctl') as { status: number; out: string };
     expect(status).toBe(0);
     expect(out).toContain('node armed: 1 policy in force, 2 containers');
-    expect(out).toMatch(/at_bprm_check_security +lsm\/bprm_check_security +attached/);
+    expect(out).toMatch(/lsm\/bprm_check_security +attached/);
     expect(report('stopped')).toEqual({ code: 0 });
     expect(report('detached')).toMatchObject({
       status: 0,

@@ -220,6 +220,7 @@ export class KernelNode {
     this.#policies = new PolicyFolder({
       folder: policyDir,
       lastGood: this.#memory.before.policies,
+      hasRulesInForce: kernel.containers().some(({ ruleSetDigest }) => ruleSetDigest !== undefined),
       voice: this.#voice,
       onPolicies: (policies) => this.#setPolicies(policies),
     });

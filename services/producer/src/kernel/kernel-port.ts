@@ -33,6 +33,7 @@ export type Kernel = Pick<
   | 'registerContainer'
   | 'setRuleSet'
   | 'removeContainer'
+  | 'containers'
   | 'sweep'
   | 'realtimeOffsetNs'
   | 'resolve'

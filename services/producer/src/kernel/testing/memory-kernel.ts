@@ -63,6 +63,14 @@ export class MemoryKernel implements Kernel {
     this.removed.push(cgroupId);
   }
 
+  containers(): ReturnType<Kernel['containers']> {
+    return [...this.registered.values()].map(({ ruleSet, rootIno = 0n, ...facts }) => ({
+      ...facts,
+      rootIno,
+      ruleSetDigest: ruleSet?.digest,
+    }));
+  }
+
   setLimits(profile: number, limits: Parameters<Kernel['setLimits']>[1]): void {
     this.limits.set(profile, limits);
   }

@@ -209,6 +209,11 @@ export class Kernel implements KernelView {
     return rings(this.#maps);
   }
 
+  /** Of these very rings, unique within a boot: other rings, which number their events anew, have another one. */
+  get ringsId(): string {
+    return RING_MAPS.map((ring) => this.#maps.info(ring).id).join('/');
+  }
+
   programs(): ProgramStatus[] {
     return this.#parts.programs.map((program) => statusOf(this.#parts.binding, program));
   }

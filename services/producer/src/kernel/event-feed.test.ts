@@ -32,7 +32,7 @@ let feed: EventFeed;
 let released: number;
 let skips: string[];
 
-beforeEach(() => start(new RingLedger('boot', { stored: undefined, takenOver: false })));
+beforeEach(() => start(new RingLedger('boot', { stored: undefined, numbers: { enforcement: 0, audit: 0 } })));
 
 function start(rings: RingLedger): void {
   nowMs = 0;
@@ -59,6 +59,10 @@ function start(rings: RingLedger): void {
     nowMs: () => nowMs,
     observer: quiet,
   });
+}
+
+function again(stored: string | undefined): RingLedger {
+  return new RingLedger('boot', { stored, numbers: { enforcement: 99, audit: 99 } });
 }
 
 function give(...events: KernelEvent[]): void {
@@ -198,7 +202,7 @@ describe('a batch of events', () => {
     give(about(1), about(2), about(3));
     const [, second] = await taken();
     const cursor = queue.cursorAt(second?.end ?? expect.unreachable());
-    start(new RingLedger('boot', { stored: cursor?.value, takenOver: true }));
+    start(again(cursor?.value));
     containers.created(CONTAINER, PATH, undefined);
     give(about(1), about(2), about(3), about(4));
     expect(await said()).toEqual(['a4e3d52a File /3', 'a4e3d52a File /4']);
@@ -209,7 +213,7 @@ describe('a batch of events', () => {
     give(about(1), about(2, { container: 78n }));
     const [stored] = await taken();
     const cursor = queue.cursorAt(stored?.end ?? expect.unreachable());
-    start(new RingLedger('boot', { stored: cursor?.value, takenOver: true }));
+    start(again(cursor?.value));
     containers.created(CONTAINER, PATH, undefined);
     give(about(1), about(2, { container: 78n }), about(3));
     expect(await said()).toEqual(['a4e3d52a File /1', 'a4e3d52a File /3']);
@@ -220,7 +224,7 @@ describe('a batch of events', () => {
     give(about(1), about(2, { container: 78n }));
     const [stored] = await taken();
     const cursor = queue.cursorAt(stored?.end ?? expect.unreachable());
-    start(new RingLedger('boot', { stored: cursor?.value, takenOver: true }));
+    start(again(cursor?.value));
     containers.created(CONTAINER, PATH, undefined);
     give(about(3));
     expect((await alerts()).map(({ Operation, Lost }) => [Operation, Lost?.First])).toEqual([

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Policy } from '@alert-throttle/policy';
 import type { AlertSource, Clock, Logger, RecordBatch } from '../ports.ts';
 import type { Cgroups } from './adapters/cgroups.ts';
-import { factsOf, namespaceOf, oldest, type ProcessFacts } from './adapters/processes.ts';
+import { factsOf, oldest, type ProcessFacts } from './adapters/processes.ts';
 import type { SettledFiles } from './adapters/settled-files.ts';
 import { Announcer } from './announcer.ts';
 import { Arming } from './arming.ts';
@@ -32,6 +32,8 @@ export interface KernelNodeOptions {
   readonly kernel: Kernel;
   readonly cgroups: Cgroups;
   readonly node: NodeIdentity;
+  /** Mount namespace of the host. */
+  readonly hostMntNs: number;
   /** In alerts of what was refused. */
   readonly enforcer: string;
   /** What must survive a restart lies here. */
@@ -85,8 +87,10 @@ export class KernelNode {
       labels: this.#labelsText,
     });
     this.#memory = new Memory(stateDir, remembered, logger);
-    const rings = { stored: cursor, takenOver: kernel.adopted };
-    this.#ledger = new RingLedger(this.#memory.bootId, rings);
+    const { enforcement, audit } = kernel.rings();
+    const numbers = { enforcement: Number(enforcement.number), audit: Number(audit.number) };
+    const life = `${this.#memory.bootId}/${kernel.ringsId}`;
+    this.#ledger = new RingLedger(life, { stored: cursor, numbers });
     this.#queue = new RecordQueue(this.#ledger);
     this.#voice = new Voice({
       logger,
@@ -115,7 +119,7 @@ export class KernelNode {
     });
     this.#startup = new Startup({
       initOf,
-      hostMntNs: namespaceOf(1, 'mnt'),
+      hostMntNs: options.hostMntNs,
       nowMicros: () => clock.nowMicros(),
       onBuilt: (container, facts) => this.#enforcement.built(container, facts),
       onRunning: (container, facts, sawBefore) => {

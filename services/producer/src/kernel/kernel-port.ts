@@ -39,6 +39,7 @@ export type Kernel = Pick<
   | 'resolve'
   | 'throttleMap'
   | 'rings'
+  | 'ringsId'
   | 'counters'
   | 'programs'
   | 'close'

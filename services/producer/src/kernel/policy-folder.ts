@@ -20,6 +20,7 @@ export class PolicyFolder {
   readonly #options: PolicyFolderOptions;
   readonly #files: SettledFiles;
   #state: PolicyState;
+  #isTold = false;
   #toldRefused = new Map<string, string>();
   #toldWarnings = new Set<string>();
 
@@ -30,10 +31,9 @@ export class PolicyFolder {
   constructor(options: PolicyFolderOptions) {
     this.#options = options;
     const { folder, lastGood, hasRulesInForce, voice } = options;
-    let isTold = false;
     let trouble = '';
     const accept = (texts: Texts): void => {
-      isTold = true;
+      this.#isTold = true;
       this.#state = policiesOf(texts, this.#state.texts);
       this.#tell();
       options.onPolicies(this.#state.policies);
@@ -48,7 +48,7 @@ export class PolicyFolder {
         voice.logger.error({ folder }, `POLICY_DIR ${folder}: ${reason}; the policies in force stay`);
       },
     });
-    if (isTold) return;
+    if (this.#isTold) return;
     if (Object.keys(lastGood).length > 0) accept(new Map(Object.entries(lastGood)));
     else if (hasRulesInForce) {
       void this.#files.close();

@@ -2,13 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { RingLedger } from './ring-ledger.ts';
 
 const LIFE = 'boot-1';
+const NEW = { enforcement: 0, audit: 0 };
+const BEGUN = { enforcement: 900, audit: 900 };
 
 function fresh(): RingLedger {
-  return new RingLedger(LIFE, { stored: undefined, takenOver: false });
+  return new RingLedger(LIFE, { stored: undefined, numbers: NEW });
 }
 
 function again(stored: string, life = LIFE): RingLedger {
-  return new RingLedger(life, { stored, takenOver: true });
+  return new RingLedger(life, { stored, numbers: BEGUN });
 }
 
 const NOTHING = { lost: [], skipped: 0 };
@@ -36,8 +38,16 @@ describe('RingLedger', () => {
     const before = fresh();
     for (const number of [1, 2, 3]) before.admit('audit', number);
     const stored = before.stateAt(3, before.marks);
-    expect(again(stored, 'boot-2').admit('audit', 1)).toEqual(NOTHING);
-    expect(new RingLedger(LIFE, { stored, takenOver: false }).admit('audit', 1)).toEqual(NOTHING);
+    const other = new RingLedger('boot-2', { stored, numbers: NEW });
+    expect(other.admit('audit', 1)).toEqual(NOTHING);
+    expect(other.admit('audit', 3)).toEqual({ lost: [], skipped: 1 });
+  });
+
+  it('does not take other rings for those of the spool because their programs were taken over', () => {
+    const before = fresh();
+    for (const number of [1, 2, 3]) before.admit('audit', number);
+    const stored = before.stateAt(3, before.marks);
+    expect(again(stored, 'boot-1, rings made after a detach').admit('audit', 1)).toEqual(NOTHING);
   });
 
   it('begins rings of which it knows nothing with what comes first', () => {

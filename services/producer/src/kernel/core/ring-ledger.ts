@@ -38,15 +38,16 @@ export class RingLedger {
   readonly #late = new Map<string, { ring: Ring; number: number; queuedAt: number | undefined }>();
 
   /**
-   * `stored`: what the spool has of an earlier run; of another life of the rings it means nothing. Rings that were taken
-   * over without such knowledge begin with whatever comes first.
+   * `life`: names these very rings. They outlive producers, also one with newer programs, and go with a detach or the boot.
+   * `stored`: what the spool has of an earlier run; of other rings it means nothing. `numbers`: how far the rings had
+   * counted before this run; one that has begun without such knowledge of it is taken from whatever comes first.
    */
-  constructor(life: string, { stored, takenOver }: { stored: string | undefined; takenOver: boolean }) {
+  constructor(life: string, { stored, numbers }: { stored: string | undefined; numbers: Marks }) {
     this.#life = life;
-    const state = stored === undefined || !takenOver ? undefined : parse(stored);
+    const state = stored === undefined ? undefined : parse(stored);
     const valid = state?.life === life ? state : undefined;
-    const unknown = takenOver && valid === undefined;
-    this.#unknown = { enforcement: unknown, audit: unknown };
+    const isUnknown = (ring: Ring): boolean => valid === undefined && numbers[ring] > 0;
+    this.#unknown = { enforcement: isUnknown('enforcement'), audit: isUnknown('audit') };
     this.#marks = { enforcement: valid?.enforcement ?? 0, audit: valid?.audit ?? 0 };
     const owed = (ring: Ring): Set<number> =>
       new Set(valid?.waiting.filter(([of]) => of === ring).map(([, number]) => number));

@@ -7,6 +7,7 @@ type OnBatch = Parameters<Kernel['start']>[0];
 
 export class MemoryKernel implements Kernel {
   adopted = false;
+  ringsId = '1/2';
   readonly notes: readonly string[] = [];
   readonly registered = new Map<bigint, NewContainer>();
   readonly installed = new Map<number, RuleSet>();

@@ -192,6 +192,16 @@ describe('a batch of events', () => {
     expect(released).toBe(1);
   });
 
+  it('stays in its ring while one of its alerts waits for its container, until that is stored', async () => {
+    give(about(1));
+    expect(released).toBe(0);
+    containers.created(CONTAINER, PATH, undefined);
+    expect(released).toBe(0);
+    const [record] = await taken();
+    queue.stored(record?.end ?? expect.unreachable());
+    expect(released).toBe(1);
+  });
+
   it('without alerts leaves at once', () => {
     give({ type: 'cgroupRemoved', ...head(1) });
     expect(released).toBe(1);

@@ -4,7 +4,7 @@ import type { KnownContainer } from './core/container-state.ts';
 import { containerAt, describeContainer, type Known, type NodeIdentity } from './core/container.ts';
 import type { Identity } from './core/alert-of-event.ts';
 import { NO_LABELS, type Labels } from './core/labels.ts';
-import type { Cgroups } from './adapters/cgroups.ts';
+import type { Cgroup, Cgroups } from './adapters/cgroups.ts';
 import type { SavedContainer } from './adapters/state-file.ts';
 
 export interface ContainersOptions {
@@ -13,6 +13,8 @@ export interface ContainersOptions {
   readonly nowMs: () => number;
   /** There is a container that was not known before. */
   readonly onFound: (container: KnownContainer) => void;
+  /** The cgroups could not all be seen: nothing was found, and nothing is taken for gone. */
+  readonly onUnseen: (error: unknown) => void;
 }
 
 /** Events of a container may still be on their way after it is gone. */
@@ -65,12 +67,11 @@ export class Containers {
 
   /** Finds what is there; and which containers went away unseen. */
   scan(): void {
-    const seen = new Set<bigint>();
-    for (const { id, path } of this.#options.cgroups.walk()) {
-      seen.add(id);
-      this.created(id, path, undefined);
-    }
-    for (const id of this.#byCgroup.keys()) if (!seen.has(id)) this.removed(id);
+    const seen = this.#look();
+    if (seen === undefined) return;
+    for (const { id, path } of seen) this.created(id, path, undefined);
+    const there = new Set(seen.map(({ id }) => id));
+    for (const id of this.#byCgroup.keys()) if (!there.has(id)) this.removed(id);
   }
 
   /** A cgroup was made; `atMicros` is when, where that was seen. */
@@ -87,6 +88,28 @@ export class Containers {
   removed(cgroupId: bigint): void {
     const container = this.#byCgroup.get(cgroupId);
     if (container) container.removedAtMs ??= this.#options.nowMs();
+  }
+
+  /** Its cgroup may be there although it was missed; then it did not end. */
+  isThereAfterAll(container: KnownContainer): boolean {
+    try {
+      if (this.#options.cgroups.idOf(container.known.place.cgroupPath) !== container.cgroupId) return false;
+    } catch (error) {
+      this.#options.onUnseen(error);
+      return true;
+    }
+    container.removedAtMs = undefined;
+    container.lastNumbers = undefined;
+    return true;
+  }
+
+  #look(): readonly Cgroup[] | undefined {
+    try {
+      return [...this.#options.cgroups.walk()];
+    } catch (error) {
+      this.#options.onUnseen(error);
+      return undefined;
+    }
   }
 
   /** Its last report is out. */

@@ -52,6 +52,7 @@ beforeEach(() => {
     node: { clusterName: 'c', hostName: 'h', nodeId: 'n' },
     nowMs: () => 0,
     onFound: (one) => found.push(one),
+    onUnseen: () => undefined,
   });
   containers.setLabels(
     parseLabels(`containers: [{ match: { id: ${ID} }, namespace: shop, labels: { app: web } }]`),

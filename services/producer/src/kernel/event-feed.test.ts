@@ -45,6 +45,7 @@ function start(rings: RingLedger): void {
     node,
     nowMs: () => nowMs,
     onFound: ({ cgroupId }) => feed.known(cgroupId),
+    onUnseen: () => undefined,
   });
   feed = new EventFeed({
     queue,

@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Policy } from '@alert-throttle/policy';
+import { reasonOf } from '../errors.ts';
 import type { AlertSource, Clock, Logger, RecordBatch } from '../ports.ts';
 import type { Cgroups } from './adapters/cgroups.ts';
 import { factsOf, oldest, type ProcessFacts } from './adapters/processes.ts';
@@ -106,6 +107,10 @@ export class KernelNode {
       node,
       nowMs,
       onFound: (container) => this.#found(container),
+      onUnseen: (error) => {
+        logger.error({ error: reasonOf(error) }, `cgroups cannot be seen: ${reasonOf(error)}; looking again`);
+        this.#upkeep.scanSoon();
+      },
     });
     this.#enforcement = new Enforcement({
       kernel,
@@ -170,8 +175,13 @@ export class KernelNode {
     });
 
     function initOf(cgroupPath: string): ProcessFacts | undefined {
-      const pid = oldest(cgroups.processes(cgroupPath));
-      return pid === undefined ? undefined : factsOf(pid);
+      try {
+        const pid = oldest(cgroups.processes(cgroupPath));
+        return pid === undefined ? undefined : factsOf(pid);
+      } catch {
+        // Looked at again soon.
+        return undefined;
+      }
     }
   }
 

@@ -112,6 +112,18 @@ describe('Enforcement', () => {
     expect(kernel.rulesOf(CGROUP)).toEqual([{ path: '/etc/other', action: 'Block' }]);
   });
 
+  it('tells of a container that finds no room once it has its root, and goes on', () => {
+    enforcement.setPolicies([policy('p', '/etc/secret')]);
+    enforcement.apply(container);
+    kernel.noRoom = new Error('map members is full');
+    enforcement.built(container, FACTS);
+    expect(log.at(-1)).toBe('refused p: map members is full');
+    log.length = 0;
+    enforcement.running(container, FACTS);
+    expect(log).toEqual(['refused p: map members is full']);
+    expect(kernel.rulesOf(CGROUP)).toEqual([{ path: '/etc/secret', action: 'Block' }]);
+  });
+
   it('refuses policies that need what this node cannot enforce, and only those', () => {
     enforcement.setDisarmed(new Map([['network', 'no hook']]));
     const net = policy('net', 'udp', { kind: 'network', match: 'protocol' });

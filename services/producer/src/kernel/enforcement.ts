@@ -76,7 +76,7 @@ export class Enforcement {
   /** Paths inside the container can be resolved now. */
   built(container: KnownContainer, facts: ProcessFacts): void {
     container.facts = facts;
-    if (container.enforced) this.#register(container, container.enforced.handle);
+    this.#registerAgain(container);
     this.apply(container);
   }
 
@@ -84,7 +84,8 @@ export class Enforcement {
   running(container: KnownContainer, facts: ProcessFacts): void {
     container.facts = facts;
     container.running = true;
-    if (container.enforced) this.#register(container, container.enforced.handle);
+    this.#registerAgain(container);
+    this.apply(container);
   }
 
   /**
@@ -99,11 +100,9 @@ export class Enforcement {
     const { ruleSet, policies, problems } = rulesFor(usable, subject, this.#postures);
     for (const problem of problems) this.#options.onProblem(container, problem);
     const names = ruleSet === undefined ? [] : policies.map(({ name }) => name);
-    try {
-      this.#install(container, ruleSet && this.#resolve(container, ruleSet), names);
-    } catch (error) {
-      this.#options.onRefused(container, names, reasonOf(error));
-    }
+    this.#try(container, names, () =>
+      this.#install(container, ruleSet && this.#resolve(container, ruleSet), names),
+    );
   }
 
   /** The container is gone, and its last report is out. */
@@ -114,6 +113,20 @@ export class Enforcement {
     kernel.removeContainer(container.cgroupId);
     if (container.enforced?.handle) kernel.removeRuleSet(container.enforced.handle);
     container.enforced = undefined;
+  }
+
+  /** What one container cannot have must not end the producer, which all the others need. */
+  #try(container: KnownContainer, policies: readonly string[], action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.#options.onRefused(container, policies, reasonOf(error));
+    }
+  }
+
+  #registerAgain(container: KnownContainer): void {
+    const { enforced } = container;
+    if (enforced) this.#try(container, enforced.policies, () => this.#register(container, enforced.handle));
   }
 
   #resolve(container: KnownContainer, ruleSet: RuleSet): RuleSet {

@@ -15,6 +15,8 @@ export class MemoryKernel implements Kernel {
   readonly limits = new Map<number, Parameters<Kernel['setLimits']>[1]>();
   /** Thrown by installRuleSet. */
   refusal: Error | undefined;
+  /** Thrown by registerContainer. */
+  noRoom: Error | undefined;
   /** Where paths lead inside every container. */
   links: Readonly<Record<string, string>> = {};
   throttled: bigint[] = [];
@@ -43,6 +45,7 @@ export class MemoryKernel implements Kernel {
   }
 
   registerContainer(container: NewContainer): void {
+    if (this.noRoom) throw this.noRoom;
     this.registered.set(container.cgroupId, container);
   }
 

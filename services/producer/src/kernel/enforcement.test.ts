@@ -12,6 +12,7 @@ const ID = 'a4e3d52aeda8a0256d3c8ad819ec1bc6b61e4fa6f6d68858196d5195b5765d9f';
 const CGROUP = 77n;
 const FACTS: ProcessFacts = {
   pid: 12,
+  startedAt: 100,
   pidNs: 2,
   mntNs: 3,
   ownRoot: true,
@@ -32,13 +33,17 @@ let kernel: MemoryKernel;
 let enforcement: Enforcement;
 let container: KnownContainer;
 let log: string[];
+let alive: ProcessFacts[];
 
 beforeEach(() => {
   kernel = new MemoryKernel();
   log = [];
+  alive = [FACTS];
   enforcement = new Enforcement({
     kernel,
     descendants: () => [],
+    isThere: ({ pid, startedAt }) => alive.some((one) => one.pid === pid && one.startedAt === startedAt),
+    initOf: () => alive[0],
     profile: 0,
     saveRules: (rules) => log.push(`saved ${rules.length}`),
     onApplied: (_, { policies }) => log.push(`applied ${policies.join(',')}`),
@@ -154,6 +159,37 @@ describe('Enforcement', () => {
     kernel.links = { '/run/token': '/run/..2/token' };
     enforcement.apply(container);
     expect(kernel.rulesOf(CGROUP)?.map(({ path }) => path)).toEqual(['/run/token', '/run/..2/token']);
+  });
+
+  it('keeps what it found when the process that it asked is gone, whatever has its number now', () => {
+    kernel.links = { '/bin/secret': '/usr/bin/secret' };
+    enforcement.setPolicies([policy('p', '/bin/secret')]);
+    enforcement.built(container, FACTS);
+    alive = [];
+    kernel.links = { '/bin/secret': '/host/secret' };
+    enforcement.apply(container);
+    alive = [{ ...FACTS, startedAt: 200, mntNs: 99 }];
+    enforcement.apply(container);
+    expect(kernel.rulesOf(CGROUP)?.map(({ path }) => path)).toEqual(['/bin/secret', '/usr/bin/secret']);
+    expect(log.filter((line) => line.startsWith('refused'))).toEqual([]);
+  });
+
+  it('asks another process of the container when the first one has ended', () => {
+    enforcement.setPolicies([policy('p', '/bin/secret')]);
+    enforcement.built(container, FACTS);
+    alive = [{ ...FACTS, pid: 13, startedAt: 200 }];
+    kernel.links = { '/bin/secret': '/usr/bin/secret' };
+    enforcement.apply(container);
+    expect(kernel.rulesOf(CGROUP)?.map(({ path }) => path)).toEqual(['/bin/secret', '/usr/bin/secret']);
+  });
+
+  it('does not let a container extend what it is allowed', () => {
+    const allowed = policy('p', '/work/secrets/', { match: 'dirRecursive', action: 'Allow' });
+    enforcement.setPolicies([allowed]);
+    enforcement.built(container, FACTS);
+    kernel.links = { '/work/secrets/': '/run/secrets/' };
+    enforcement.apply(container);
+    expect(kernel.rulesOf(CGROUP)?.map(({ path }) => path)).toEqual(['/work/secrets/']);
   });
 
   it('takes a container out of the kernel with its rules', () => {

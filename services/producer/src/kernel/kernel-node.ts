@@ -5,7 +5,7 @@ import type { Policy } from '@alert-throttle/policy';
 import { reasonOf } from '../errors.ts';
 import type { AlertSource, Clock, Logger, RecordBatch } from '../ports.ts';
 import type { Cgroups } from './adapters/cgroups.ts';
-import { factsOf, oldest, type ProcessFacts } from './adapters/processes.ts';
+import { factsOf, isThere, oldest, type ProcessFacts } from './adapters/processes.ts';
 import type { SettledFiles } from './adapters/settled-files.ts';
 import { Announcer } from './announcer.ts';
 import { Arming } from './arming.ts';
@@ -115,6 +115,7 @@ export class KernelNode {
     this.#enforcement = new Enforcement({
       kernel,
       descendants: (path) => cgroups.descendants(path),
+      ...{ initOf, isThere },
       profile: DEFAULT_PROFILE,
       saveRules: (rules) => this.#memory.addRules(rules),
       onApplied: (container) => this.#announcer.applied(container),

@@ -7,7 +7,7 @@ import * as layout from './layout.ts';
 import type { EndedBy, Ring } from './layout.ts';
 import type { Limits, LimitsInForce } from './limits.ts';
 import { u64Key, type Maps } from './maps.ts';
-import { unpinAll, type Pins, type PinnedSet } from './pins.ts';
+import { unpinAll, unpinVersions, type Pins, type PinnedSet } from './pins.ts';
 import { isIterator, statusOf, type Program, type ProgramStatus } from './program-set.ts';
 import { RuleSets, type RuleSetHandle } from './rule-sets.ts';
 import { Settings } from './settings.ts';
@@ -225,7 +225,7 @@ export class Kernel implements KernelView {
 
   /** Takes everything down, pins included: no access is refused any more. */
   detach(): void {
-    unpinAll(this.#parts.pins.pinDir);
+    unpinVersions(this.#parts.pins.pinDir);
     this.close();
   }
 

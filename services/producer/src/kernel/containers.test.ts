@@ -86,4 +86,11 @@ describe('containers of the node', () => {
     mkdirSync(below, { recursive: true });
     expect(cgroups.descendants(`/docker/${ID}`)).toHaveLength(100);
   });
+
+  it('were there before only if they were found at the start', () => {
+    containers.started();
+    mkdirSync(join(root, 'docker', ID.replace('a', 'b')));
+    containers.scan();
+    expect(containers.all.map(({ wasThere }) => wasThere)).toEqual([true, false]);
+  });
 });

@@ -26,6 +26,7 @@ export class Containers {
   /** Gone, but their names are still needed. */
   readonly #gone = new Map<bigint, { readonly identity: Identity; readonly untilMs: number }>();
   #labels: Labels = NO_LABELS;
+  #isStarting = true;
 
   constructor(options: ContainersOptions) {
     this.#options = options;
@@ -50,7 +51,12 @@ export class Containers {
       const id = BigInt(cgroupId);
       if (this.#byCgroup.has(id)) continue;
       const place = { id: identity.ContainerID, runtime: 'unknown', cgroupPath } as const;
-      const container = begin(id, { ...describeContainer(place, this.#labels, node), identity }, undefined);
+      const container = begin(
+        id,
+        { ...describeContainer(place, this.#labels, node), identity },
+        undefined,
+        true,
+      );
       container.removedAtMs = this.#options.nowMs();
       this.#byCgroup.set(id, container);
     }
@@ -65,13 +71,19 @@ export class Containers {
     this.scan();
   }
 
-  /** Finds what is there; and which containers went away unseen. */
-  scan(): void {
+  /** From now on, what is found has begun since. */
+  started(): void {
+    this.#isStarting = false;
+  }
+
+  /** Finds what is there; and which containers went away unseen. False where not all could be seen. */
+  scan(): boolean {
     const seen = this.#look();
-    if (seen === undefined) return;
+    if (seen === undefined) return false;
     for (const { id, path } of seen) this.created(id, path, undefined);
     const there = new Set(seen.map(({ id }) => id));
     for (const id of this.#byCgroup.keys()) if (!there.has(id)) this.removed(id);
+    return true;
   }
 
   /** A cgroup was made; `atMicros` is when, where that was seen. */
@@ -79,7 +91,7 @@ export class Containers {
     if (this.#byCgroup.has(cgroupId)) return;
     const known = containerAt(cgroupPath, this.#labels, this.#options.node);
     if (known === undefined) return;
-    const container = begin(cgroupId, known, atMicros);
+    const container = begin(cgroupId, known, atMicros, this.#isStarting && atMicros === undefined);
     this.#gone.delete(cgroupId);
     this.#byCgroup.set(cgroupId, container);
     this.#options.onFound(container);
@@ -137,11 +149,17 @@ export class Containers {
   }
 }
 
-function begin(cgroupId: bigint, known: Known, atMicros: number | undefined): KnownContainer {
+function begin(
+  cgroupId: bigint,
+  known: Known,
+  atMicros: number | undefined,
+  wasThere: boolean,
+): KnownContainer {
   return {
     cgroupId,
     known,
     createdAtMicros: atMicros,
+    wasThere,
     enforced: undefined,
     facts: undefined,
     running: false,

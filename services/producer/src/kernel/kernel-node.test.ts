@@ -20,7 +20,8 @@ beforeEach(() => {
 afterEach(async () => {
   await Promise.all(nodes.map((node) => node.close()));
   rmSync(folder, { recursive: true, force: true });
-});
+  // The self-test has a process of its own, which has to end.
+}, 60_000);
 
 function start(kernel: MemoryKernel, cursor: string | undefined): KernelNode {
   const node = new KernelNode({
@@ -107,5 +108,21 @@ describe('a producer that starts again', () => {
     const second = start(after, cursor);
     after.emit(numbered(1), numbered(2));
     expect(await resources(second)).toEqual(['/1', '/2']);
+  });
+
+  it('takes out of the kernel the containers that nobody remembers, and are not there', () => {
+    const kernel = new MemoryKernel();
+    kernel.registerContainer({
+      cgroupId: 4242n,
+      descendants: () => [],
+      ruleSet: undefined,
+      profile: 0,
+      privileged: false,
+      pidNs: 0,
+      mntNs: 0,
+      rootDev: 0n,
+    });
+    start(kernel, undefined);
+    expect(kernel.removed).toContain(4242n);
   });
 });

@@ -83,7 +83,11 @@ export class KernelNode {
     const nowMs = (): number => clock.nowMs();
     this.#options = options;
     const remembered = () => ({
-      containers: this.#containers.saved,
+      // Until the start is over, a crash must not forget those of the run before.
+      containers:
+        this.#isStarted || !this.#memory.before.isSameBoot
+          ? this.#containers.saved
+          : this.#memory.before.containers,
       policies: this.#policies?.state.texts ?? this.#memory.before.policies,
       labels: this.#labelsText,
     });
@@ -250,7 +254,8 @@ export class KernelNode {
           this.#applyAll();
         },
       });
-    this.#containers.scan();
+    const isSeen = this.#containers.scan();
+    this.#containers.started();
     // In another boot, cgroups have other ids; but who is not there any more is not there.
     const there = new Set(this.#containers.all.map(({ known }) => known.identity.ContainerID));
     const { before } = this.#memory;
@@ -258,6 +263,11 @@ export class KernelNode {
     else
       for (const { identity } of before.containers)
         if (!there.has(identity.ContainerID)) this.#queue.tombstone(identity.ContainerID, node.nodeId);
+    // Nobody would ever let go of those that no memory has.
+    const known = new Set(this.#containers.all.map(({ cgroupId }) => cgroupId));
+    if (isSeen)
+      for (const { cgroupId } of kernel.containers())
+        if (!known.has(cgroupId)) kernel.removeContainer(cgroupId);
     kernel.activate();
     kernel.start((events, release) => {
       try {
@@ -304,7 +314,7 @@ export class KernelNode {
   #found(container: KnownContainer): void {
     this.#memory.changed();
     // At once: the kernel lets its rules begin with its first exec. What was there before is looked at first.
-    if (container.createdAtMicros !== undefined) this.#enforcement.apply(container);
+    if (!container.wasThere) this.#enforcement.apply(container);
     this.#startup.watch(container);
     if (container.enforced === undefined) this.#enforcement.apply(container);
     this.#feed.known(container.cgroupId);

@@ -163,6 +163,18 @@ describe('EventFeed', () => {
     expect((await alerts())[0]).toMatchObject({ ContainerID: '', Operation: 'AlertThresholdEnded' });
   });
 
+  it('gives an interval one beginning in all its records, though samples of the clock differ', async () => {
+    feed.setRealtimeOffset(1_000_000_000_000n);
+    give(intervalEvent({ container: 0n, overflow: true, number: 1 }));
+    feed.setRealtimeOffset(1_000_000_000_900n);
+    give(intervalEvent({ container: 0n, overflow: true, number: 2 }));
+    feed.setRealtimeOffset(1_060_000_000_000n);
+    give(intervalEvent({ container: 0n, overflow: true, number: 3 }));
+    const starts = (await alerts()).map(({ Throttle }) => Throttle?.IntervalStartMicros ?? 0);
+    const [first = 0] = starts;
+    expect(starts).toEqual([first, first, first + 60_000_000]);
+  });
+
   it('keeps events of the self-test to itself', async () => {
     give(about(1, { container: 5n }));
     expect(await taken()).toEqual([]);

@@ -42,6 +42,9 @@ export interface EventFeedOptions {
 /** The ring stands still for so long: enough for a look at the cgroups, which comes each second then, to find it. */
 const WAITING = { capacity: 1_000, patienceMs: 3_000 };
 
+/** More is a clock that was set, or that has drifted. */
+const CLOCK_NOISE_NS = 1_000_000n;
+
 /** Events that came together, and leave their ring together. */
 interface Batch {
   /** Of its events wait for their container. */
@@ -69,8 +72,10 @@ export class EventFeed {
     return this.#waiting.size;
   }
 
+  /** Samples differ by a little each time. The one of before stays, so that one moment has one time in all its records. */
   setRealtimeOffset(offsetNs: bigint): void {
-    this.#realtimeOffsetNs = offsetNs;
+    const moved = offsetNs - this.#realtimeOffsetNs;
+    if (moved > CLOCK_NOISE_NS || moved < -CLOCK_NOISE_NS) this.#realtimeOffsetNs = offsetNs;
   }
 
   take(events: readonly KernelEvent[], release: () => void): void {

@@ -7,7 +7,7 @@ import * as layout from './layout.ts';
 import type { EndedBy, Ring } from './layout.ts';
 import type { Limits, LimitsInForce } from './limits.ts';
 import { u64Key, type Maps } from './maps.ts';
-import { unpinAll, type Pins, type PinnedSet } from './pins.ts';
+import { unpinAll, unpinVersions, type Pins, type PinnedSet } from './pins.ts';
 import { isIterator, statusOf, type Program, type ProgramStatus } from './program-set.ts';
 import { RuleSets, type RuleSetHandle } from './rule-sets.ts';
 import { Settings } from './settings.ts';
@@ -209,6 +209,11 @@ export class Kernel implements KernelView {
     return rings(this.#maps);
   }
 
+  /** Of these very rings, unique within a boot: other rings, which number their events anew, have another one. */
+  get ringsId(): string {
+    return RING_MAPS.map((ring) => this.#maps.info(ring).id).join('/');
+  }
+
   programs(): ProgramStatus[] {
     return this.#parts.programs.map((program) => statusOf(this.#parts.binding, program));
   }
@@ -220,7 +225,7 @@ export class Kernel implements KernelView {
 
   /** Takes everything down, pins included: no access is refused any more. */
   detach(): void {
-    unpinAll(this.#parts.pins.pinDir);
+    unpinVersions(this.#parts.pins.pinDir);
     this.close();
   }
 

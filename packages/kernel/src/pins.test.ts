@@ -1,8 +1,17 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Pins, unpinAll } from './pins.ts';
+import { Pins, unpinAll, unpinVersions } from './pins.ts';
 
 let folder = '';
 beforeEach(() => {
@@ -50,5 +59,30 @@ describe('pins', () => {
     unpinAll(pins.pinDir);
     expect(readdirSync(folder)).toEqual([]);
     unpinAll(pins.pinDir);
+  });
+
+  test('what others have pinned beside ours stays', () => {
+    new Pins(folder, 1).create();
+    new Pins(folder, 2).create();
+    mkdirSync(join(folder, 'cilium'));
+    unpinVersions(folder);
+    expect(readdirSync(folder)).toEqual(['cilium']);
+    rmSync(join(folder, 'cilium'), { recursive: true });
+    unpinVersions(folder);
+    unpinVersions(folder);
+  });
+
+  test.each(['', '1', '1/maps', '1/sets'])('a folder that others may write to is refused: %j', (name) => {
+    const path = join(folder, 'pins', name);
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    chmodSync(path, 0o777);
+    expect(() => new Pins(join(folder, 'pins'), 1).create()).toThrow(
+      expect.objectContaining({ code: 'NO_PERMISSION', message: expect.stringContaining(path) as string }),
+    );
+  });
+
+  test('a link to a folder is none', () => {
+    symlinkSync(folder, join(folder, 'link'));
+    expect(() => new Pins(join(folder, 'link'), 1).create()).toThrow('is not a folder');
   });
 });

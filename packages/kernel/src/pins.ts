@@ -7,8 +7,9 @@
 // A set's folder says which compiled object it is of, as bpffs holds no files of ours. Names have no dots: the kernel
 // refuses them there.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, unlinkSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { KernelError } from './errors.ts';
 
 export interface PinnedSet {
   readonly folder: string;
@@ -35,7 +36,11 @@ export class Pins {
   }
 
   create(): void {
+    const version = join(this.pinDir, String(this.version));
+    makeFolder(this.pinDir);
+    checkFolder(this.pinDir);
     for (const folder of [this.maps, this.#sets]) makeFolder(folder);
+    for (const folder of [version, this.maps, this.#sets]) checkFolder(folder);
   }
 
   sets(): PinnedSet[] {
@@ -89,6 +94,27 @@ export function unpinAll(folder: string): void {
   for (const path of [...folders.sort((a, b) => b.length - a.length), folder]) rmdirSync(path);
 }
 
+/**
+ * Everything of ours, of all layout versions, and the folder itself where nothing else is in it: what others have pinned
+ * there stays, as a setting may name the root of the BPF filesystem.
+ */
+export function unpinVersions(pinDir: string): void {
+  for (const name of namesIn(pinDir)) if (/^[0-9]+$/.test(name)) unpinAll(join(pinDir, name));
+  if (existsSync(pinDir) && namesIn(pinDir).length === 0) rmdirSync(pinDir);
+}
+
 function makeFolder(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
+}
+
+/** What is pinned in a folder that others may write to could be theirs. Throws KernelError NO_PERMISSION. */
+function checkFolder(folder: string): void {
+  const found = lstatSync(folder);
+  const owner = process.geteuid?.() ?? 0;
+  if (found.isDirectory() && found.uid === owner && (found.mode & 0o077) === 0) return;
+  throw new KernelError(
+    'NO_PERMISSION',
+    `${folder} is not a folder of user ${owner} alone (owner ${found.uid}, mode ${(found.mode & 0o7777).toString(8)})`,
+    `Look at who made it, then: chown ${owner} ${folder}; chmod 700 ${folder}.`,
+  );
 }

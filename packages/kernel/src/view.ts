@@ -3,7 +3,7 @@ import { loadBinding, type Binding, type Handle } from '@alert-throttle/native';
 import { KernelError } from './errors.ts';
 import * as layout from './layout.ts';
 import { BPF_F_LOCK, Maps, u32Key } from './maps.ts';
-import { Pins, unpinAll, namesIn } from './pins.ts';
+import { Pins, unpinVersions, namesIn } from './pins.ts';
 import { adoptMaps, adoptSet, pinnedPrograms, statusOf, type ProgramStatus } from './program-set.ts';
 import { limitsOf, type LimitsInForce } from './limits.ts';
 import { decodeThrottle, type ThrottleEntry } from './throttle-map.ts';
@@ -71,7 +71,7 @@ export function detachKernel(options: InspectOptions = {}): boolean {
   const pinDir = options.pinDir ?? DEFAULT_PIN_DIR;
   if (namesIn(pinDir).length === 0) return false;
   const lock = lockOrBusy(binding, pinDir);
-  unpinAll(pinDir);
+  unpinVersions(pinDir);
   lock.close();
   return true;
 }

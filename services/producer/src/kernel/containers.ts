@@ -4,7 +4,7 @@ import type { KnownContainer } from './core/container-state.ts';
 import { containerAt, describeContainer, type Known, type NodeIdentity } from './core/container.ts';
 import type { Identity } from './core/alert-of-event.ts';
 import { NO_LABELS, type Labels } from './core/labels.ts';
-import type { Cgroups } from './adapters/cgroups.ts';
+import type { Cgroup, Cgroups } from './adapters/cgroups.ts';
 import type { SavedContainer } from './adapters/state-file.ts';
 
 export interface ContainersOptions {
@@ -13,6 +13,8 @@ export interface ContainersOptions {
   readonly nowMs: () => number;
   /** There is a container that was not known before. */
   readonly onFound: (container: KnownContainer) => void;
+  /** The cgroups could not all be seen: nothing was found, and nothing is taken for gone. */
+  readonly onUnseen: (error: unknown) => void;
 }
 
 /** Events of a container may still be on their way after it is gone. */
@@ -24,6 +26,7 @@ export class Containers {
   /** Gone, but their names are still needed. */
   readonly #gone = new Map<bigint, { readonly identity: Identity; readonly untilMs: number }>();
   #labels: Labels = NO_LABELS;
+  #isStarting = true;
 
   constructor(options: ContainersOptions) {
     this.#options = options;
@@ -48,7 +51,12 @@ export class Containers {
       const id = BigInt(cgroupId);
       if (this.#byCgroup.has(id)) continue;
       const place = { id: identity.ContainerID, runtime: 'unknown', cgroupPath } as const;
-      const container = begin(id, { ...describeContainer(place, this.#labels, node), identity }, undefined);
+      const container = begin(
+        id,
+        { ...describeContainer(place, this.#labels, node), identity },
+        undefined,
+        true,
+      );
       container.removedAtMs = this.#options.nowMs();
       this.#byCgroup.set(id, container);
     }
@@ -63,14 +71,19 @@ export class Containers {
     this.scan();
   }
 
-  /** Finds what is there; and which containers went away unseen. */
-  scan(): void {
-    const seen = new Set<bigint>();
-    for (const { id, path } of this.#options.cgroups.walk()) {
-      seen.add(id);
-      this.created(id, path, undefined);
-    }
-    for (const id of this.#byCgroup.keys()) if (!seen.has(id)) this.removed(id);
+  /** From now on, what is found has begun since. */
+  started(): void {
+    this.#isStarting = false;
+  }
+
+  /** Finds what is there; and which containers went away unseen. False where not all could be seen. */
+  scan(): boolean {
+    const seen = this.#look();
+    if (seen === undefined) return false;
+    for (const { id, path } of seen) this.created(id, path, undefined);
+    const there = new Set(seen.map(({ id }) => id));
+    for (const id of this.#byCgroup.keys()) if (!there.has(id)) this.removed(id);
+    return true;
   }
 
   /** A cgroup was made; `atMicros` is when, where that was seen. */
@@ -78,7 +91,7 @@ export class Containers {
     if (this.#byCgroup.has(cgroupId)) return;
     const known = containerAt(cgroupPath, this.#labels, this.#options.node);
     if (known === undefined) return;
-    const container = begin(cgroupId, known, atMicros);
+    const container = begin(cgroupId, known, atMicros, this.#isStarting && atMicros === undefined);
     this.#gone.delete(cgroupId);
     this.#byCgroup.set(cgroupId, container);
     this.#options.onFound(container);
@@ -87,6 +100,28 @@ export class Containers {
   removed(cgroupId: bigint): void {
     const container = this.#byCgroup.get(cgroupId);
     if (container) container.removedAtMs ??= this.#options.nowMs();
+  }
+
+  /** Its cgroup may be there although it was missed; then it did not end. */
+  isThereAfterAll(container: KnownContainer): boolean {
+    try {
+      if (this.#options.cgroups.idOf(container.known.place.cgroupPath) !== container.cgroupId) return false;
+    } catch (error) {
+      this.#options.onUnseen(error);
+      return true;
+    }
+    container.removedAtMs = undefined;
+    container.lastNumbers = undefined;
+    return true;
+  }
+
+  #look(): readonly Cgroup[] | undefined {
+    try {
+      return [...this.#options.cgroups.walk()];
+    } catch (error) {
+      this.#options.onUnseen(error);
+      return undefined;
+    }
   }
 
   /** Its last report is out. */
@@ -114,11 +149,17 @@ export class Containers {
   }
 }
 
-function begin(cgroupId: bigint, known: Known, atMicros: number | undefined): KnownContainer {
+function begin(
+  cgroupId: bigint,
+  known: Known,
+  atMicros: number | undefined,
+  wasThere: boolean,
+): KnownContainer {
   return {
     cgroupId,
     known,
     createdAtMicros: atMicros,
+    wasThere,
     enforced: undefined,
     facts: undefined,
     running: false,

@@ -12,6 +12,7 @@ const ID = 'a4e3d52aeda8a0256d3c8ad819ec1bc6b61e4fa6f6d68858196d5195b5765d9f';
 const CGROUP = 77n;
 const FACTS: ProcessFacts = {
   pid: 12,
+  startedAt: 100,
   pidNs: 2,
   mntNs: 3,
   ownRoot: true,
@@ -32,13 +33,17 @@ let kernel: MemoryKernel;
 let enforcement: Enforcement;
 let container: KnownContainer;
 let log: string[];
+let alive: ProcessFacts[];
 
 beforeEach(() => {
   kernel = new MemoryKernel();
   log = [];
+  alive = [FACTS];
   enforcement = new Enforcement({
     kernel,
     descendants: () => [],
+    isThere: ({ pid, startedAt }) => alive.some((one) => one.pid === pid && one.startedAt === startedAt),
+    initOf: () => alive[0],
     profile: 0,
     saveRules: (rules) => log.push(`saved ${rules.length}`),
     onApplied: (_, { policies }) => log.push(`applied ${policies.join(',')}`),
@@ -52,6 +57,7 @@ beforeEach(() => {
     node: { clusterName: 'c', hostName: 'h', nodeId: 'n' },
     nowMs: () => 0,
     onFound: (one) => found.push(one),
+    onUnseen: () => undefined,
   });
   containers.setLabels(
     parseLabels(`containers: [{ match: { id: ${ID} }, namespace: shop, labels: { app: web } }]`),
@@ -111,6 +117,18 @@ describe('Enforcement', () => {
     expect(kernel.rulesOf(CGROUP)).toEqual([{ path: '/etc/other', action: 'Block' }]);
   });
 
+  it('tells of a container that finds no room once it has its root, and goes on', () => {
+    enforcement.setPolicies([policy('p', '/etc/secret')]);
+    enforcement.apply(container);
+    kernel.noRoom = new Error('map members is full');
+    enforcement.built(container, FACTS);
+    expect(log.at(-1)).toBe('refused p: map members is full');
+    log.length = 0;
+    enforcement.running(container, FACTS);
+    expect(log).toEqual(['refused p: map members is full']);
+    expect(kernel.rulesOf(CGROUP)).toEqual([{ path: '/etc/secret', action: 'Block' }]);
+  });
+
   it('refuses policies that need what this node cannot enforce, and only those', () => {
     enforcement.setDisarmed(new Map([['network', 'no hook']]));
     const net = policy('net', 'udp', { kind: 'network', match: 'protocol' });
@@ -141,6 +159,37 @@ describe('Enforcement', () => {
     kernel.links = { '/run/token': '/run/..2/token' };
     enforcement.apply(container);
     expect(kernel.rulesOf(CGROUP)?.map(({ path }) => path)).toEqual(['/run/token', '/run/..2/token']);
+  });
+
+  it('keeps what it found when the process that it asked is gone, whatever has its number now', () => {
+    kernel.links = { '/bin/secret': '/usr/bin/secret' };
+    enforcement.setPolicies([policy('p', '/bin/secret')]);
+    enforcement.built(container, FACTS);
+    alive = [];
+    kernel.links = { '/bin/secret': '/host/secret' };
+    enforcement.apply(container);
+    alive = [{ ...FACTS, startedAt: 200, mntNs: 99 }];
+    enforcement.apply(container);
+    expect(kernel.rulesOf(CGROUP)?.map(({ path }) => path)).toEqual(['/bin/secret', '/usr/bin/secret']);
+    expect(log.filter((line) => line.startsWith('refused'))).toEqual([]);
+  });
+
+  it('asks another process of the container when the first one has ended', () => {
+    enforcement.setPolicies([policy('p', '/bin/secret')]);
+    enforcement.built(container, FACTS);
+    alive = [{ ...FACTS, pid: 13, startedAt: 200 }];
+    kernel.links = { '/bin/secret': '/usr/bin/secret' };
+    enforcement.apply(container);
+    expect(kernel.rulesOf(CGROUP)?.map(({ path }) => path)).toEqual(['/bin/secret', '/usr/bin/secret']);
+  });
+
+  it('does not let a container extend what it is allowed', () => {
+    const allowed = policy('p', '/work/secrets/', { match: 'dirRecursive', action: 'Allow' });
+    enforcement.setPolicies([allowed]);
+    enforcement.built(container, FACTS);
+    kernel.links = { '/work/secrets/': '/run/secrets/' };
+    enforcement.apply(container);
+    expect(kernel.rulesOf(CGROUP)?.map(({ path }) => path)).toEqual(['/work/secrets/']);
   });
 
   it('takes a container out of the kernel with its rules', () => {

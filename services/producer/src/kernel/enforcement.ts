@@ -10,7 +10,8 @@ import {
 } from '@alert-throttle/policy';
 import type { ProcessFacts } from './adapters/processes.ts';
 import type { Enforced, KnownContainer } from './core/container-state.ts';
-import { resolveRuleSet, type Misleading, type Resolve } from './core/rule-paths.ts';
+import { ContainerPaths, type ContainerPathsOptions } from './container-paths.ts';
+import type { Misleading } from './core/rule-paths.ts';
 import type { Kernel, RuleSetHandle } from './kernel-port.ts';
 import { reasonOf } from '../errors.ts';
 
@@ -19,7 +20,7 @@ export type PostureConfig = Pick<
   'defaultFilePosture' | 'defaultNetworkPosture' | 'defaultCapabilitiesPosture'
 >;
 
-export interface EnforcementOptions {
+export interface EnforcementOptions extends Omit<ContainerPathsOptions, 'kernel'> {
   readonly kernel: Pick<
     Kernel,
     'installRuleSet' | 'removeRuleSet' | 'registerContainer' | 'setRuleSet' | 'removeContainer' | 'resolve'
@@ -39,6 +40,7 @@ export interface EnforcementOptions {
 
 export class Enforcement {
   readonly #options: EnforcementOptions;
+  readonly #paths: ContainerPaths;
   #policies: readonly Policy[] = [];
   #postures: PostureSettings = DEFAULT_POSTURE_SETTINGS;
   /** Why rules of a kind cannot be enforced here. */
@@ -48,6 +50,7 @@ export class Enforcement {
 
   constructor(options: EnforcementOptions) {
     this.#options = options;
+    this.#paths = new ContainerPaths(options);
   }
 
   setPolicies(policies: readonly Policy[]): void {
@@ -76,7 +79,7 @@ export class Enforcement {
   /** Paths inside the container can be resolved now. */
   built(container: KnownContainer, facts: ProcessFacts): void {
     container.facts = facts;
-    if (container.enforced) this.#register(container, container.enforced.handle);
+    this.#registerAgain(container);
     this.apply(container);
   }
 
@@ -84,7 +87,8 @@ export class Enforcement {
   running(container: KnownContainer, facts: ProcessFacts): void {
     container.facts = facts;
     container.running = true;
-    if (container.enforced) this.#register(container, container.enforced.handle);
+    this.#registerAgain(container);
+    this.apply(container);
   }
 
   /**
@@ -99,32 +103,39 @@ export class Enforcement {
     const { ruleSet, policies, problems } = rulesFor(usable, subject, this.#postures);
     for (const problem of problems) this.#options.onProblem(container, problem);
     const names = ruleSet === undefined ? [] : policies.map(({ name }) => name);
-    try {
-      this.#install(container, ruleSet && this.#resolve(container, ruleSet), names);
-    } catch (error) {
-      this.#options.onRefused(container, names, reasonOf(error));
-    }
+    this.#try(container, names, () =>
+      this.#install(container, ruleSet && this.#resolve(container, ruleSet), names),
+    );
   }
 
   /** The container is gone, and its last report is out. */
   remove(container: KnownContainer): void {
     const { kernel } = this.#options;
     this.#warned.delete(container.cgroupId);
+    this.#paths.forget(container.cgroupId);
     // Also one that only an earlier run knew.
     kernel.removeContainer(container.cgroupId);
     if (container.enforced?.handle) kernel.removeRuleSet(container.enforced.handle);
     container.enforced = undefined;
   }
 
+  /** What one container cannot have must not end the producer, which all the others need. */
+  #try(container: KnownContainer, policies: readonly string[], action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.#options.onRefused(container, policies, reasonOf(error));
+    }
+  }
+
+  #registerAgain(container: KnownContainer): void {
+    const { enforced } = container;
+    if (enforced) this.#try(container, enforced.policies, () => this.#register(container, enforced.handle));
+  }
+
   #resolve(container: KnownContainer, ruleSet: RuleSet): RuleSet {
-    const { facts } = container;
-    if (facts === undefined) return ruleSet;
-    const resolve: Resolve = (path) => {
-      const target = this.#options.kernel.resolve(facts.pid, path);
-      return target === undefined || !path.endsWith('/') || target.endsWith('/') ? target : `${target}/`;
-    };
-    const { ruleSet: resolved, misleading } = resolveRuleSet(ruleSet, resolve);
-    this.#warn(container, misleading);
+    const { ruleSet: resolved, misleading } = this.#paths.resolve(container, ruleSet);
+    if (container.facts) this.#warn(container, misleading);
     return resolved;
   }
 

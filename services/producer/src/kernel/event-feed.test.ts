@@ -32,7 +32,7 @@ let feed: EventFeed;
 let released: number;
 let skips: string[];
 
-beforeEach(() => start(new RingLedger('boot', { stored: undefined, takenOver: false })));
+beforeEach(() => start(new RingLedger('boot', { stored: undefined, numbers: { enforcement: 0, audit: 0 } })));
 
 function start(rings: RingLedger): void {
   nowMs = 0;
@@ -45,6 +45,7 @@ function start(rings: RingLedger): void {
     node,
     nowMs: () => nowMs,
     onFound: ({ cgroupId }) => feed.known(cgroupId),
+    onUnseen: () => undefined,
   });
   feed = new EventFeed({
     queue,
@@ -59,6 +60,10 @@ function start(rings: RingLedger): void {
     nowMs: () => nowMs,
     observer: quiet,
   });
+}
+
+function again(stored: string | undefined): RingLedger {
+  return new RingLedger('boot', { stored, numbers: { enforcement: 99, audit: 99 } });
 }
 
 function give(...events: KernelEvent[]): void {
@@ -158,6 +163,18 @@ describe('EventFeed', () => {
     expect((await alerts())[0]).toMatchObject({ ContainerID: '', Operation: 'AlertThresholdEnded' });
   });
 
+  it('gives an interval one beginning in all its records, though samples of the clock differ', async () => {
+    feed.setRealtimeOffset(1_000_000_000_000n);
+    give(intervalEvent({ container: 0n, overflow: true, number: 1 }));
+    feed.setRealtimeOffset(1_000_000_000_900n);
+    give(intervalEvent({ container: 0n, overflow: true, number: 2 }));
+    feed.setRealtimeOffset(1_060_000_000_000n);
+    give(intervalEvent({ container: 0n, overflow: true, number: 3 }));
+    const starts = (await alerts()).map(({ Throttle }) => Throttle?.IntervalStartMicros ?? 0);
+    const [first = 0] = starts;
+    expect(starts).toEqual([first, first, first + 60_000_000]);
+  });
+
   it('keeps events of the self-test to itself', async () => {
     give(about(1, { container: 5n }));
     expect(await taken()).toEqual([]);
@@ -188,6 +205,16 @@ describe('a batch of events', () => {
     expect(released).toBe(1);
   });
 
+  it('stays in its ring while one of its alerts waits for its container, until that is stored', async () => {
+    give(about(1));
+    expect(released).toBe(0);
+    containers.created(CONTAINER, PATH, undefined);
+    expect(released).toBe(0);
+    const [record] = await taken();
+    queue.stored(record?.end ?? expect.unreachable());
+    expect(released).toBe(1);
+  });
+
   it('without alerts leaves at once', () => {
     give({ type: 'cgroupRemoved', ...head(1) });
     expect(released).toBe(1);
@@ -198,7 +225,7 @@ describe('a batch of events', () => {
     give(about(1), about(2), about(3));
     const [, second] = await taken();
     const cursor = queue.cursorAt(second?.end ?? expect.unreachable());
-    start(new RingLedger('boot', { stored: cursor?.value, takenOver: true }));
+    start(again(cursor?.value));
     containers.created(CONTAINER, PATH, undefined);
     give(about(1), about(2), about(3), about(4));
     expect(await said()).toEqual(['a4e3d52a File /3', 'a4e3d52a File /4']);
@@ -209,7 +236,7 @@ describe('a batch of events', () => {
     give(about(1), about(2, { container: 78n }));
     const [stored] = await taken();
     const cursor = queue.cursorAt(stored?.end ?? expect.unreachable());
-    start(new RingLedger('boot', { stored: cursor?.value, takenOver: true }));
+    start(again(cursor?.value));
     containers.created(CONTAINER, PATH, undefined);
     give(about(1), about(2, { container: 78n }), about(3));
     expect(await said()).toEqual(['a4e3d52a File /1', 'a4e3d52a File /3']);
@@ -220,7 +247,7 @@ describe('a batch of events', () => {
     give(about(1), about(2, { container: 78n }));
     const [stored] = await taken();
     const cursor = queue.cursorAt(stored?.end ?? expect.unreachable());
-    start(new RingLedger('boot', { stored: cursor?.value, takenOver: true }));
+    start(again(cursor?.value));
     containers.created(CONTAINER, PATH, undefined);
     give(about(3));
     expect((await alerts()).map(({ Operation, Lost }) => [Operation, Lost?.First])).toEqual([

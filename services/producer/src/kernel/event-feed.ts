@@ -39,11 +39,29 @@ export interface EventFeedOptions {
   readonly observer: KernelObserver;
 }
 
-const WAITING = { capacity: 1_000, patienceMs: 10_000 };
+/** The ring stands still for so long: enough for a look at the cgroups, which comes each second then, to find it. */
+const WAITING = { capacity: 1_000, patienceMs: 3_000 };
+
+/** More is a clock that was set, or that has drifted. */
+const CLOCK_NOISE_NS = 1_000_000n;
+
+/** Events that came together, and leave their ring together. */
+interface Batch {
+  /** Of its events wait for their container. */
+  waiting: number;
+  /** All its events were looked at. */
+  isTaken: boolean;
+  readonly release: () => void;
+}
+
+interface Waiting {
+  readonly event: Report;
+  readonly batch: Batch;
+}
 
 export class EventFeed {
   readonly #options: EventFeedOptions;
-  readonly #waiting = new WaitingRoom<Report>(WAITING);
+  readonly #waiting = new WaitingRoom<Waiting>(WAITING);
   #realtimeOffsetNs = 0n;
 
   constructor(options: EventFeedOptions) {
@@ -54,14 +72,18 @@ export class EventFeed {
     return this.#waiting.size;
   }
 
+  /** Samples differ by a little each time. The one of before stays, so that one moment has one time in all its records. */
   setRealtimeOffset(offsetNs: bigint): void {
-    this.#realtimeOffsetNs = offsetNs;
+    const moved = offsetNs - this.#realtimeOffsetNs;
+    if (moved > CLOCK_NOISE_NS || moved < -CLOCK_NOISE_NS) this.#realtimeOffsetNs = offsetNs;
   }
 
   take(events: readonly KernelEvent[], release: () => void): void {
-    for (const event of events) this.#take(event);
+    const batch: Batch = { waiting: 0, isTaken: false, release };
+    for (const event of events) this.#take(event, batch);
+    batch.isTaken = true;
     this.#sendOverdue();
-    this.#options.queue.releaseWhenStored(release);
+    this.#releaseIfComplete(batch);
   }
 
   /** The container of this cgroup is known now. */
@@ -74,21 +96,25 @@ export class EventFeed {
     this.#sendOverdue();
   }
 
-  #take(event: KernelEvent): void {
+  #releaseIfComplete(batch: Batch): void {
+    if (batch.isTaken && batch.waiting === 0) this.#options.queue.releaseWhenStored(batch.release);
+  }
+
+  #take(event: KernelEvent, batch: Batch): void {
     const { ledger, observer, onSkipped } = this.#options;
     observer.event(event.type);
     if (event.type === 'malformed') return;
+    for (const number of ledger.missing(event.ring, event.number)) this.#owedLoss(event.ring, number);
     const admitted = ledger.admit(event.ring, event.number);
     if (admitted === undefined) return;
-    for (const number of admitted.lost) this.#owedLoss(event.ring, number);
     if (admitted.skipped > 0) {
       observer.skipped(event.ring, admitted.skipped);
       onSkipped(event.ring);
     }
-    if (!this.#options.isSelfTest(event)) this.#route(event);
+    if (!this.#options.isSelfTest(event)) this.#route(event, batch);
   }
 
-  #route(event: Exclude<KernelEvent, { type: 'malformed' }>): void {
+  #route(event: Exclude<KernelEvent, { type: 'malformed' }>, batch: Batch): void {
     const containers = this.#options.containers();
     switch (event.type) {
       case 'cgroupCreated':
@@ -98,11 +124,11 @@ export class EventFeed {
         containers.removed(event.container);
         return;
       default:
-        this.#report(event);
+        this.#report(event, batch);
     }
   }
 
-  #report(event: Report): void {
+  #report(event: Report, batch: Batch): void {
     const { container } = event;
     // Of no one container: what newcomers share while the map is full, losses that nobody's.
     const isOfNode = container === 0n || (event.type !== 'lost' && 'overflow' in event && event.overflow);
@@ -116,7 +142,8 @@ export class EventFeed {
       return;
     }
     this.#options.ledger.waits(event.ring, event.number);
-    this.#waiting.add(container, event, this.#options.nowMs());
+    batch.waiting += 1;
+    this.#waiting.add(container, { event, batch }, this.#options.nowMs());
   }
 
   #alertOf(event: Report, identity: Identity): Alert {
@@ -158,7 +185,7 @@ export class EventFeed {
       counter: `${ring} ring`,
       reason: 'producer ended',
     };
-    queue.alert(alertsLost(origin, lost));
+    queue.alert(alertsLost(origin, lost), { ring, number });
   }
 
   #sendOverdue(): void {
@@ -169,7 +196,10 @@ export class EventFeed {
   }
 
   #sendWaiting(container: bigint, identity: Identity): void {
-    for (const event of this.#waiting.take(container))
+    for (const { event, batch } of this.#waiting.take(container)) {
       this.#options.queue.alert(this.#alertOf(event, identity), event);
+      batch.waiting -= 1;
+      this.#releaseIfComplete(batch);
+    }
   }
 }

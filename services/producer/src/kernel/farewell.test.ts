@@ -23,6 +23,7 @@ beforeEach(() => {
     node: { clusterName: 'c', hostName: 'h', nodeId: 'n' },
     nowMs: () => nowMs,
     onFound: () => undefined,
+    onUnseen: () => undefined,
   });
   containers.created(7n, `/docker/${ID}`, undefined);
 });

@@ -30,6 +30,7 @@ export function bidFarewell({ kernel, containers, marks, nowMs, onGone }: Farewe
     const last = container.lastNumbers;
     const isOut = last !== undefined && read.enforcement >= last.enforcement && read.audit >= last.audit;
     if (!isOut && nowMs() - (container.removedAtMs ?? 0) < LONGEST_MS) continue;
+    if (containers.isThereAfterAll(container)) continue;
     containers.forget(container.cgroupId);
     onGone(container, hasSuccessor(containers, container));
   }

@@ -2,9 +2,10 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Policy } from '@alert-throttle/policy';
+import { reasonOf } from '../errors.ts';
 import type { AlertSource, Clock, Logger, RecordBatch } from '../ports.ts';
 import type { Cgroups } from './adapters/cgroups.ts';
-import { factsOf, namespaceOf, oldest, type ProcessFacts } from './adapters/processes.ts';
+import { factsOf, isThere, oldest, type ProcessFacts } from './adapters/processes.ts';
 import type { SettledFiles } from './adapters/settled-files.ts';
 import { Announcer } from './announcer.ts';
 import { Arming } from './arming.ts';
@@ -32,6 +33,8 @@ export interface KernelNodeOptions {
   readonly kernel: Kernel;
   readonly cgroups: Cgroups;
   readonly node: NodeIdentity;
+  /** Mount namespace of the host. */
+  readonly hostMntNs: number;
   /** In alerts of what was refused. */
   readonly enforcer: string;
   /** What must survive a restart lies here. */
@@ -80,13 +83,19 @@ export class KernelNode {
     const nowMs = (): number => clock.nowMs();
     this.#options = options;
     const remembered = () => ({
-      containers: this.#containers.saved,
+      // Until the start is over, a crash must not forget those of the run before.
+      containers:
+        this.#isStarted || !this.#memory.before.isSameBoot
+          ? this.#containers.saved
+          : this.#memory.before.containers,
       policies: this.#policies?.state.texts ?? this.#memory.before.policies,
       labels: this.#labelsText,
     });
     this.#memory = new Memory(stateDir, remembered, logger);
-    const rings = { stored: cursor, takenOver: kernel.adopted };
-    this.#ledger = new RingLedger(this.#memory.bootId, rings);
+    const { enforcement, audit } = kernel.rings();
+    const numbers = { enforcement: Number(enforcement.number), audit: Number(audit.number) };
+    const life = `${this.#memory.bootId}/${kernel.ringsId}`;
+    this.#ledger = new RingLedger(life, { stored: cursor, numbers });
     this.#queue = new RecordQueue(this.#ledger);
     this.#voice = new Voice({
       logger,
@@ -102,10 +111,15 @@ export class KernelNode {
       node,
       nowMs,
       onFound: (container) => this.#found(container),
+      onUnseen: (error) => {
+        logger.error({ error: reasonOf(error) }, `cgroups cannot be seen: ${reasonOf(error)}; looking again`);
+        this.#upkeep.scanSoon();
+      },
     });
     this.#enforcement = new Enforcement({
       kernel,
       descendants: (path) => cgroups.descendants(path),
+      ...{ initOf, isThere },
       profile: DEFAULT_PROFILE,
       saveRules: (rules) => this.#memory.addRules(rules),
       onApplied: (container) => this.#announcer.applied(container),
@@ -115,7 +129,7 @@ export class KernelNode {
     });
     this.#startup = new Startup({
       initOf,
-      hostMntNs: namespaceOf(1, 'mnt'),
+      hostMntNs: options.hostMntNs,
       nowMicros: () => clock.nowMicros(),
       onBuilt: (container, facts) => this.#enforcement.built(container, facts),
       onRunning: (container, facts, sawBefore) => {
@@ -166,8 +180,13 @@ export class KernelNode {
     });
 
     function initOf(cgroupPath: string): ProcessFacts | undefined {
-      const pid = oldest(cgroups.processes(cgroupPath));
-      return pid === undefined ? undefined : factsOf(pid);
+      try {
+        const pid = oldest(cgroups.processes(cgroupPath));
+        return pid === undefined ? undefined : factsOf(pid);
+      } catch {
+        // Looked at again soon.
+        return undefined;
+      }
     }
   }
 
@@ -220,6 +239,7 @@ export class KernelNode {
     this.#policies = new PolicyFolder({
       folder: policyDir,
       lastGood: this.#memory.before.policies,
+      hasRulesInForce: kernel.containers().some(({ ruleSetDigest }) => ruleSetDigest !== undefined),
       voice: this.#voice,
       onPolicies: (policies) => this.#setPolicies(policies),
     });
@@ -234,7 +254,8 @@ export class KernelNode {
           this.#applyAll();
         },
       });
-    this.#containers.scan();
+    const isSeen = this.#containers.scan();
+    this.#containers.started();
     // In another boot, cgroups have other ids; but who is not there any more is not there.
     const there = new Set(this.#containers.all.map(({ known }) => known.identity.ContainerID));
     const { before } = this.#memory;
@@ -242,6 +263,11 @@ export class KernelNode {
     else
       for (const { identity } of before.containers)
         if (!there.has(identity.ContainerID)) this.#queue.tombstone(identity.ContainerID, node.nodeId);
+    // Nobody would ever let go of those that no memory has.
+    const known = new Set(this.#containers.all.map(({ cgroupId }) => cgroupId));
+    if (isSeen)
+      for (const { cgroupId } of kernel.containers())
+        if (!known.has(cgroupId)) kernel.removeContainer(cgroupId);
     kernel.activate();
     kernel.start((events, release) => {
       try {
@@ -288,7 +314,7 @@ export class KernelNode {
   #found(container: KnownContainer): void {
     this.#memory.changed();
     // At once: the kernel lets its rules begin with its first exec. What was there before is looked at first.
-    if (container.createdAtMicros !== undefined) this.#enforcement.apply(container);
+    if (!container.wasThere) this.#enforcement.apply(container);
     this.#startup.watch(container);
     if (container.enforced === undefined) this.#enforcement.apply(container);
     this.#feed.known(container.cgroupId);

@@ -7,6 +7,7 @@ import type { ProducerConfig } from '../config.ts';
 import { ProducerError } from '../errors.ts';
 import type { Clock, Logger, Spool } from '../ports.ts';
 import { cgroup2Mount, Cgroups } from './adapters/cgroups.ts';
+import { namespaceOf } from './adapters/processes.ts';
 import { KernelNode } from './kernel-node.ts';
 import type { Kernel } from './kernel-port.ts';
 import type { KernelObserver } from './observer.ts';
@@ -37,6 +38,7 @@ export function openKernelNode(options: OpenKernelNodeOptions): { node: KernelNo
     kernel,
     cgroups: new Cgroups(cgroupRoot),
     node: { clusterName: config.clusterName, hostName: hostname(), nodeId },
+    hostMntNs: namespaceOf(1, 'mnt'),
     enforcer: ENFORCER_NAMES[config.enforcer],
     stateDir: resolve(config.spoolDir),
     policyDir: resolve(cwd, config.policyDir ?? ''),

@@ -15,7 +15,7 @@ import { RecordQueue } from './record-queue.ts';
 const quiet = () => undefined;
 
 function newQueue(): { queue: RecordQueue; ledger: RingLedger } {
-  const ledger = new RingLedger('boot', { stored: undefined, takenOver: false });
+  const ledger = new RingLedger('boot', { stored: undefined, numbers: { enforcement: 0, audit: 0 } });
   return { queue: new RecordQueue(ledger), ledger };
 }
 

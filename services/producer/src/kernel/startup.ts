@@ -90,7 +90,7 @@ export class Startup {
     if (!isInside(facts, hostMntNs)) return 'outside';
     starting.insideSinceMicros ??= atMicros;
     const insideForMs = (atMicros - starting.insideSinceMicros) / 1_000;
-    const wasThere = starting.container.createdAtMicros === undefined;
+    const { wasThere } = starting.container;
     return phaseOf(facts, { hostMntNs, insideForMs, wasThere });
   }
 }

@@ -89,8 +89,9 @@ export class Upkeep {
 
   /** While events are held up, containers that come and go are seen only by looking. */
   #scan(): void {
-    const { queue, containers } = this.#options;
-    if (!this.#mustScan && !queue.isHeldUp && this.#ticks % SCAN_TICKS !== 0) return;
+    const { queue, feed, containers } = this.#options;
+    const isHeldUp = queue.isHeldUp || feed.waiting > 0;
+    if (!this.#mustScan && !isHeldUp && this.#ticks % SCAN_TICKS !== 0) return;
     this.#mustScan = false;
     containers.scan();
   }

@@ -1,6 +1,7 @@
 // The cgroup hierarchy (version 2): ids, processes and what lies below. A cgroup's id is its folder's inode number.
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { codeOf } from '../../errors.ts';
 
 export interface Cgroup {
   readonly id: bigint;
@@ -8,8 +9,11 @@ export interface Cgroup {
   readonly path: string;
 }
 
-/** Deeper ones are not looked at; the kernel allows nearly any depth. */
-const MAX_DEPTH = 64;
+/**
+ * It is gone, or so deep that no path reaches it, which must not stop the look at all others. With any other error nobody
+ * knows, and what was there must not be taken for gone.
+ */
+const GONE: ReadonlySet<string> = new Set(['ENOENT', 'ENODEV', 'ENOTDIR', 'ENAMETOOLONG']);
 
 export class Cgroups {
   readonly root: string;
@@ -23,22 +27,20 @@ export class Cgroups {
     return join(this.root, path);
   }
 
-  /** Undefined where it is gone. */
+  /** Undefined where it is gone. Throws where it cannot be seen. */
   idOf(path: string): bigint | undefined {
-    try {
-      return statSync(this.folder(path), { bigint: true }).ino;
-    } catch {
-      return undefined;
-    }
+    return unlessGone(() => statSync(this.folder(path), { bigint: true }).ino);
   }
 
-  /** The cgroup and all below it, parents first. What vanishes meanwhile is left out. */
-  *walk(path = '/', depth = 0): Generator<Cgroup> {
-    const id = this.idOf(path);
-    if (id === undefined) return;
-    yield { id, path };
-    if (depth === MAX_DEPTH) return;
-    for (const name of foldersIn(this.folder(path))) yield* this.walk(join(path, name), depth + 1);
+  /** The cgroup and all below it, parents first. What vanishes meanwhile is left out; throws where something cannot be seen. */
+  *walk(path = '/'): Generator<Cgroup> {
+    const pending = [path];
+    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+      const id = this.idOf(next);
+      if (id === undefined) continue;
+      yield { id, path: next };
+      for (const name of foldersIn(this.folder(next))) pending.push(join(next, name));
+    }
   }
 
   descendants(path: string): bigint[] {
@@ -71,12 +73,16 @@ function unescaped(path: string): string {
 }
 
 function foldersIn(folder: string): string[] {
+  const entries = unlessGone(() => readdirSync(folder, { withFileTypes: true })) ?? [];
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+}
+
+function unlessGone<T>(look: () => T): T | undefined {
   try {
-    return readdirSync(folder, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .map(({ name }) => name);
-  } catch {
-    return [];
+    return look();
+  } catch (error) {
+    if (GONE.has(codeOf(error))) return undefined;
+    throw error;
   }
 }
 

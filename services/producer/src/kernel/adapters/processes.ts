@@ -3,6 +3,8 @@ import { readFileSync, readlinkSync, statSync } from 'node:fs';
 
 export interface ProcessFacts {
   readonly pid: number;
+  /** In ticks since boot: with it the number is one process'. */
+  readonly startedAt: number;
   /** Inode numbers of its namespaces. */
   readonly pidNs: number;
   readonly mntNs: number;
@@ -24,11 +26,14 @@ const CAP_SYS_ADMIN = 21n;
 export function factsOf(pid: number): ProcessFacts | undefined {
   try {
     const folder = `/proc/${pid}`;
+    const startedAt = startTime(pid);
+    if (startedAt === undefined) return undefined;
     const root = statSync(`${folder}/root/`, { bigint: true });
     const mount = rootMount(readFileSync(`${folder}/mountinfo`, 'utf8'));
     const host = hostRoot();
     return {
       pid,
+      startedAt,
       pidNs: namespaceOf(pid, 'pid'),
       mntNs: namespaceOf(pid, 'mnt'),
       ownRoot: root.dev !== host.dev || root.ino !== host.ino,
@@ -40,6 +45,11 @@ export function factsOf(pid: number): ProcessFacts | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** No other process has taken its number since. */
+export function isThere({ pid, startedAt }: ProcessFacts): boolean {
+  return startTime(pid) === startedAt;
 }
 
 /** Whoever may not look at process 1 is no producer with rights over containers; then the own root stands for the host's. */

@@ -17,8 +17,10 @@ export interface Enforced {
 export interface KnownContainer {
   readonly cgroupId: bigint;
   known: Known;
-  /** When its cgroup was made; undefined where it was there before the producer. */
+  /** When its cgroup was made; undefined where that was not seen. */
   readonly createdAtMicros: number | undefined;
+  /** Before the producer began. One that is only found later may still be in the making. */
+  readonly wasThere: boolean;
   /** Undefined: not registered in the kernel yet. */
   enforced: Enforced | undefined;
   /** Of the process that began it; undefined while its runtime builds it: paths inside cannot be resolved yet. */

@@ -5,7 +5,7 @@ import { phaseOf } from './readiness.ts';
 const HOST = 1;
 
 function facts(more: Partial<ProcessFacts> = {}): ProcessFacts {
-  const base = { pid: 7, pidNs: 5, mntNs: 2, ownRoot: true, ownProgram: true };
+  const base = { pid: 7, startedAt: 1, pidNs: 5, mntNs: 2, ownRoot: true, ownProgram: true };
   return { ...base, privileged: false, rootDev: 1n, rootIno: 2n, ...more };
 }
 

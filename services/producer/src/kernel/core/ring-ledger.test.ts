@@ -2,23 +2,25 @@ import { describe, expect, it } from 'vitest';
 import { RingLedger } from './ring-ledger.ts';
 
 const LIFE = 'boot-1';
+const NEW = { enforcement: 0, audit: 0 };
+const BEGUN = { enforcement: 900, audit: 900 };
 
 function fresh(): RingLedger {
-  return new RingLedger(LIFE, { stored: undefined, takenOver: false });
+  return new RingLedger(LIFE, { stored: undefined, numbers: NEW });
 }
 
 function again(stored: string, life = LIFE): RingLedger {
-  return new RingLedger(life, { stored, takenOver: true });
+  return new RingLedger(life, { stored, numbers: BEGUN });
 }
 
-const NOTHING = { lost: [], skipped: 0 };
+const NOTHING = { skipped: 0 };
 
 describe('RingLedger', () => {
   it('counts what each ring skipped', () => {
     const ledger = fresh();
     expect(ledger.admit('enforcement', 1)).toEqual(NOTHING);
-    expect(ledger.admit('audit', 3)).toEqual({ lost: [], skipped: 2 });
-    expect(ledger.admit('enforcement', 4)).toEqual({ lost: [], skipped: 2 });
+    expect(ledger.admit('audit', 3)).toEqual({ skipped: 2 });
+    expect(ledger.admit('enforcement', 4)).toEqual({ skipped: 2 });
     expect(ledger.admit('enforcement', 5)).toEqual(NOTHING);
   });
 
@@ -28,7 +30,7 @@ describe('RingLedger', () => {
     const after = again(before.stateAt(3, before.marks));
     expect(after.admit('audit', 2)).toBeUndefined();
     expect(after.admit('audit', 3)).toBeUndefined();
-    expect(after.admit('audit', 6)).toEqual({ lost: [], skipped: 2 });
+    expect(after.admit('audit', 6)).toEqual({ skipped: 2 });
     expect(after.admit('enforcement', 1)).toEqual(NOTHING);
   });
 
@@ -36,14 +38,22 @@ describe('RingLedger', () => {
     const before = fresh();
     for (const number of [1, 2, 3]) before.admit('audit', number);
     const stored = before.stateAt(3, before.marks);
-    expect(again(stored, 'boot-2').admit('audit', 1)).toEqual(NOTHING);
-    expect(new RingLedger(LIFE, { stored, takenOver: false }).admit('audit', 1)).toEqual(NOTHING);
+    const other = new RingLedger('boot-2', { stored, numbers: NEW });
+    expect(other.admit('audit', 1)).toEqual(NOTHING);
+    expect(other.admit('audit', 3)).toEqual({ skipped: 1 });
+  });
+
+  it('does not take other rings for those of the spool because their programs were taken over', () => {
+    const before = fresh();
+    for (const number of [1, 2, 3]) before.admit('audit', number);
+    const stored = before.stateAt(3, before.marks);
+    expect(again(stored, 'boot-1, rings made after a detach').admit('audit', 1)).toEqual(NOTHING);
   });
 
   it('begins rings of which it knows nothing with what comes first', () => {
     const ledger = again('');
     expect(ledger.admit('audit', 1000)).toEqual(NOTHING);
-    expect(ledger.admit('audit', 1002)).toEqual({ lost: [], skipped: 1 });
+    expect(ledger.admit('audit', 1002)).toEqual({ skipped: 1 });
   });
 
   it.each(['', 'not json', '{}', '{"life":"boot-1","enforcement":-1,"audit":0,"waiting":[]}'])(
@@ -71,7 +81,24 @@ describe('RingLedger', () => {
     before.waits('audit', 1);
     before.admit('audit', 2);
     const after = again(before.stateAt(1, before.marks));
-    expect(after.admit('audit', 3)).toEqual({ lost: [1], skipped: 0 });
+    expect(after.missing('audit', 2)).toEqual([]);
+    expect(after.missing('audit', 3)).toEqual([1]);
+    expect(after.missing('audit', 3)).toEqual([]);
+  });
+
+  it('owes what is missing until its announcement is stored, and passes no event by before', () => {
+    const before = fresh();
+    before.admit('audit', 1);
+    before.waits('audit', 1);
+    before.admit('audit', 2);
+    const after = again(before.stateAt(1, before.marks));
+    after.missing('audit', 3);
+    const { marks } = after;
+    after.queued('audit', 1, 5);
+    after.admit('audit', 3);
+    const stateAt = (position: number): unknown => JSON.parse(after.stateAt(position, marks));
+    expect(stateAt(4)).toMatchObject({ audit: 2, waiting: [['audit', 1]] });
+    expect(stateAt(5)).toMatchObject({ audit: 2, waiting: [] });
   });
 
   it('owes an alert that waited until it is stored itself', () => {

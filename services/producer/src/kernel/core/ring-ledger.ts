@@ -21,8 +21,6 @@ const stateSchema = z.object({
 export type LedgerState = z.infer<typeof stateSchema>;
 
 export interface Admitted {
-  /** Of alerts that waited when an earlier run ended, and that the ring does not have any more. */
-  readonly lost: readonly number[];
   /** Numbers that the ring skipped. */
   readonly skipped: number;
 }
@@ -38,15 +36,16 @@ export class RingLedger {
   readonly #late = new Map<string, { ring: Ring; number: number; queuedAt: number | undefined }>();
 
   /**
-   * `stored`: what the spool has of an earlier run; of another life of the rings it means nothing. Rings that were taken
-   * over without such knowledge begin with whatever comes first.
+   * `life`: names these very rings. They outlive producers, also one with newer programs, and go with a detach or the boot.
+   * `stored`: what the spool has of an earlier run; of other rings it means nothing. `numbers`: how far the rings had
+   * counted before this run; one that has begun without such knowledge of it is taken from whatever comes first.
    */
-  constructor(life: string, { stored, takenOver }: { stored: string | undefined; takenOver: boolean }) {
+  constructor(life: string, { stored, numbers }: { stored: string | undefined; numbers: Marks }) {
     this.#life = life;
-    const state = stored === undefined || !takenOver ? undefined : parse(stored);
+    const state = stored === undefined ? undefined : parse(stored);
     const valid = state?.life === life ? state : undefined;
-    const unknown = takenOver && valid === undefined;
-    this.#unknown = { enforcement: unknown, audit: unknown };
+    const isUnknown = (ring: Ring): boolean => valid === undefined && numbers[ring] > 0;
+    this.#unknown = { enforcement: isUnknown('enforcement'), audit: isUnknown('audit') };
     this.#marks = { enforcement: valid?.enforcement ?? 0, audit: valid?.audit ?? 0 };
     const owed = (ring: Ring): Set<number> =>
       new Set(valid?.waiting.filter(([of]) => of === ring).map(([, number]) => number));
@@ -57,17 +56,27 @@ export class RingLedger {
     return { ...this.#marks };
   }
 
+  /**
+   * Of alerts that waited when an earlier run ended, and that a ring which comes with that number does not have any more.
+   * To be asked before `admit`, so that no cursor passes the event by before what it shows to be lost is announced; each
+   * is owed until the announcement, which is `queued` for it, is stored.
+   */
+  missing(ring: Ring, number: number): readonly number[] {
+    if (number <= this.#marks[ring]) return [];
+    const missing = [...this.#owed[ring]].sort((left, right) => left - right);
+    this.#owed[ring].clear();
+    for (const one of missing) this.waits(ring, one);
+    return missing;
+  }
+
   /** The event of that number came. Undefined: it was dealt with before. */
   admit(ring: Ring, number: number): Admitted | undefined {
-    const owed = this.#owed[ring];
     const mark = this.#marks[ring];
-    if (number <= mark) return owed.delete(number) ? { lost: [], skipped: 0 } : undefined;
-    const lost = [...owed].sort((left, right) => left - right);
-    owed.clear();
+    if (number <= mark) return this.#owed[ring].delete(number) ? { skipped: 0 } : undefined;
     const skipped = this.#unknown[ring] ? 0 : number - mark - 1;
     this.#marks[ring] = number;
     this.#unknown[ring] = false;
-    return { lost, skipped };
+    return { skipped };
   }
 
   /** Its alert is not made yet. */

@@ -5,8 +5,11 @@
 import { createHash } from 'node:crypto';
 import { lastName, type CompiledRule, type RuleSet } from '@alert-throttle/policy';
 
-/** The path that `path` leads to inside the container; undefined where there is nothing, or too many links. */
-export type Resolve = (path: string) => string | undefined;
+/**
+ * The path that `path` leads to inside the container; undefined where there is nothing, or too many links. `isAllowed`: by
+ * an Allow rule, which must not be extended by whoever it is to hold.
+ */
+export type Resolve = (path: string, isAllowed: boolean) => string | undefined;
 
 /** A rule that names a file which is another one in truth. */
 export interface Misleading {
@@ -25,8 +28,10 @@ export function resolveRuleSet(ruleSet: RuleSet, resolve: Resolve): Resolved {
   const misleading: Misleading[] = [];
   const targets = new Map<string, string | undefined>();
   const targetOf = (rule: CompiledRule, path: string): string | undefined => {
-    if (!targets.has(path)) targets.set(path, resolve(path));
-    const target = targets.get(path);
+    const isAllowed = rule.action === 'Allow';
+    const key = `${isAllowed} ${path}`;
+    if (!targets.has(key)) targets.set(key, resolve(path, isAllowed));
+    const target = targets.get(key);
     if (target === undefined || target === path) return undefined;
     if (nameOf(target) === nameOf(path)) return target;
     misleading.push({ rule, path, target });

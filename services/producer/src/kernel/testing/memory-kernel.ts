@@ -7,6 +7,7 @@ type OnBatch = Parameters<Kernel['start']>[0];
 
 export class MemoryKernel implements Kernel {
   adopted = false;
+  ringsId = '1/2';
   readonly notes: readonly string[] = [];
   readonly registered = new Map<bigint, NewContainer>();
   readonly installed = new Map<number, RuleSet>();
@@ -14,6 +15,8 @@ export class MemoryKernel implements Kernel {
   readonly limits = new Map<number, Parameters<Kernel['setLimits']>[1]>();
   /** Thrown by installRuleSet. */
   refusal: Error | undefined;
+  /** Thrown by registerContainer. */
+  noRoom: Error | undefined;
   /** Where paths lead inside every container. */
   links: Readonly<Record<string, string>> = {};
   throttled: bigint[] = [];
@@ -42,6 +45,7 @@ export class MemoryKernel implements Kernel {
   }
 
   registerContainer(container: NewContainer): void {
+    if (this.noRoom) throw this.noRoom;
     this.registered.set(container.cgroupId, container);
   }
 
@@ -61,6 +65,14 @@ export class MemoryKernel implements Kernel {
   removeContainer(cgroupId: bigint): void {
     this.registered.delete(cgroupId);
     this.removed.push(cgroupId);
+  }
+
+  containers(): ReturnType<Kernel['containers']> {
+    return [...this.registered.values()].map(({ ruleSet, rootIno = 0n, ...facts }) => ({
+      ...facts,
+      rootIno,
+      ruleSetDigest: ruleSet?.digest,
+    }));
   }
 
   setLimits(profile: number, limits: Parameters<Kernel['setLimits']>[1]): void {

@@ -13,8 +13,8 @@ const KIND_HOOKS: Readonly<Record<Kind, readonly (readonly string[])[]>> = {
   file: [
     ['lsm/file_open'],
     ['lsm/file_permission'],
-    ['lsm/path_unlink', 'lsm/inode_unlink'],
-    ['lsm/path_rename', 'lsm/inode_rename'],
+    ['lsm/path_unlink'],
+    ['lsm/path_rename'],
     ['lsm/path_link', 'lsm/inode_link'],
     ['lsm/path_truncate', 'lsm/file_truncate'],
   ],

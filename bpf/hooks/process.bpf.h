@@ -57,8 +57,8 @@ static __always_inline int at_decide_mapping(struct file *file)
 		return 0;
 	at_set_source(&a, set);
 	a.mode = AT_MODE_ONLY_BLOCK | AT_MODE_NO_POSTURE;
-	/* The kernel maps what it executes; that was judged. */
-	if (task->in_execve && task->mm->exe_file == file)
+	/* The kernel maps what it executes; that was judged when it was executed. */
+	if (task->mm->exe_file == file)
 		a.mode |= AT_MODE_NO_AUDIT;
 	return at_decide_file(&a, file->f_path.mnt, file->f_path.dentry, AT_OP_MAP_EXEC);
 }

@@ -117,7 +117,6 @@ struct task_struct {
 	unsigned int flags;
 	int pid;
 	int tgid;
-	unsigned in_execve : 1;
 	struct task_struct *real_parent;
 	struct mm_struct *mm;
 	const struct cred *cred;

@@ -148,7 +148,7 @@ static __noinline int at_audit_settle(struct at_account *account, __u64 containe
 static __noinline int at_window_count_loss(__u64 container);
 
 /* An attempt on our maps is an alert like others: it passes the throttle, and what is lost is the container's loss. */
-static __always_inline bool at_is_alert(__u32 type)
+static __always_inline int at_is_alert(__u32 type)
 {
 	return type == AT_EVENT_ALERT || type == AT_EVENT_TAMPERING;
 }

@@ -3,7 +3,7 @@ export { envOf, formatEnv, parseEnv, type StackEnv } from './env-file.ts';
 export { StackError, STACK_ERROR_CODES, type StackErrorCode } from './errors.ts';
 export type { TopicPlan } from './kafka.ts';
 export { KafkaBroker, KafkaCluster, type KafkaClusterOptions } from './kafka-cluster.ts';
-export type { Properties } from './kafka-node.ts';
+export type { Properties, SecurityProtocol } from './kafka-node.ts';
 export type { ComponentName } from './layout.ts';
 export { killStack, stackDown, stackEnv, stackUp, type DownOptions } from './stack.ts';
 export { DEFAULT_TOPICS, type StackUp, type UpOptions } from './start.ts';

@@ -12,6 +12,7 @@ import {
   type NodeContext,
   type NodeOptions,
   type Properties,
+  type SecurityProtocol,
 } from './kafka-node.ts';
 import { layoutOf, type Layout } from './layout.ts';
 import { bindable, HOST } from './ports.ts';
@@ -26,6 +27,10 @@ export interface KafkaClusterOptions {
   readonly proxies?: readonly number[];
   /** Settings of all brokers beside the usual. */
   readonly properties?: Properties;
+  /** Listeners beside the usual one, by name; `properties` say what they ask for. */
+  readonly listeners?: Readonly<Record<string, SecurityProtocol>>;
+  /** Users of SCRAM, as `kafka-storage format --add-scram` takes them. */
+  readonly scramUsers?: readonly string[];
   readonly log?: (line: string) => void;
 }
 
@@ -38,6 +43,7 @@ const READY_PAUSE_MS = 300;
 
 interface BrokerOptions extends NodeOptions {
   readonly properties: Properties;
+  readonly scramUsers: readonly string[];
 }
 
 export class KafkaBroker {
@@ -60,6 +66,13 @@ export class KafkaBroker {
     this.#clusterId = clusterId;
   }
 
+  /** host:port of one of the `listeners`. */
+  addressOf(listener: string): string {
+    const port = this.#options.ports.secured?.[listener]?.port;
+    if (port === undefined) throw new Error(`the broker at ${this.address} has no listener ${listener}`);
+    return `${HOST}:${port}`;
+  }
+
   get running(): boolean {
     return this.#id !== undefined;
   }
@@ -70,6 +83,7 @@ export class KafkaBroker {
       properties: { ...nodeProperties(this.#options), ...SOON_MISSED, ...this.#options.properties },
       clusterId: this.#clusterId,
       maxHeapMb: MAX_HEAP_MB,
+      scramUsers: this.#options.scramUsers,
     });
     await startServer('kafka', command, this.#layout);
   }
@@ -124,6 +138,8 @@ export class KafkaCluster {
     dirs,
     proxies,
     properties = {},
+    listeners = {},
+    scramUsers = [],
     log = () => undefined,
   }: KafkaClusterOptions): Promise<KafkaCluster> {
     const folder = jarsFolder(readPom());
@@ -131,6 +147,8 @@ export class KafkaCluster {
     if (programs.maven !== undefined) await resolveJars(folder, { maven: programs.maven, log });
     const clusterId = newClusterId();
     const ports = await quietPorts(dirs.length * 3);
+    const names = Object.entries(listeners);
+    const more = await quietPorts(dirs.length * names.length, ports);
     const nodes = dirs.map((dir, index) => ({
       dir,
       nodeId: index + 1,
@@ -141,14 +159,18 @@ export class KafkaCluster {
       const advertised = proxies?.[index];
       const proxied =
         advertised === undefined ? undefined : { listens: ports[index * 3 + 2] ?? 0, advertised };
+      const secured = names.map(
+        ([name, protocol], of) => [name, { port: more[index * names.length + of] ?? 0, protocol }] as const,
+      );
       const options: NodeOptions = {
         nodeId,
         voters,
-        ports: { broker: ports[index * 3] ?? 0, controller, proxied },
+        ports: { broker: ports[index * 3] ?? 0, controller, proxied, secured: Object.fromEntries(secured) },
         replication: dirs.length >= 3 ? 3 : 1,
       };
       mkdirSync(dir, { recursive: true });
-      return new KafkaBroker(dir, { programs, jars: jarsIn(folder) }, { ...options, properties }, clusterId);
+      const own = { ...options, properties, scramUsers };
+      return new KafkaBroker(dir, { programs, jars: jarsIn(folder) }, own, clusterId);
     });
     return new KafkaCluster(brokers);
   }
@@ -197,11 +219,11 @@ async function tried(step: () => Promise<void>): Promise<void> {
 const LOWEST = 15_000;
 const HIGHEST = 32_000;
 
-async function quietPorts(count: number): Promise<number[]> {
+async function quietPorts(count: number, taken: readonly number[] = []): Promise<number[]> {
   const chosen = new Set<number>();
   while (chosen.size < count) {
     const port = await bindable(LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST)));
-    if (port !== undefined) chosen.add(port);
+    if (port !== undefined && !taken.includes(port)) chosen.add(port);
   }
   return [...chosen];
 }

@@ -7,6 +7,7 @@ import {
   KafkaCluster,
   type KafkaBroker,
   type Properties,
+  type SecurityProtocol,
   writePidFile,
 } from '@alert-throttle/stack';
 import type { AlertKafka } from '@alert-throttle/kafka';
@@ -19,6 +20,10 @@ export interface OwnKafkaOptions {
   readonly proxies?: readonly number[];
   /** Settings of the brokers beside the usual. */
   readonly properties?: Properties;
+  /** Listeners beside the usual one, by name; `properties` say what they ask for. */
+  readonly listeners?: Readonly<Record<string, SecurityProtocol>>;
+  /** Users of SCRAM, as `kafka-storage format --add-scram` takes them. */
+  readonly scramUsers?: readonly string[];
 }
 
 /** Retries until somebody heals what was broken, and notices soon that it was. */
@@ -35,17 +40,13 @@ export class OwnKafka {
   }
 
   /** Started, and ready for topics, groups and transactions. */
-  static async start({ brokers = 1, proxies, properties }: OwnKafkaOptions = {}): Promise<OwnKafka> {
+  static async start({ brokers = 1, ...options }: OwnKafkaOptions = {}): Promise<OwnKafka> {
     const name = `${process.pid}-kafka-${randomBytes(3).toString('hex')}`;
     const dirs = Array.from({ length: brokers }, (_, index) => join(RUNS, `${name}-${index + 1}`));
     // Beside each folder the file that lets a later run sweep it up, should this process be killed.
     const self = identify(process.pid);
     for (const dir of dirs) if (self) writePidFile(`${dir}.owner`, self);
-    const cluster = await KafkaCluster.prepare({
-      dirs,
-      ...(proxies && { proxies }),
-      ...(properties && { properties }),
-    });
+    const cluster = await KafkaCluster.prepare({ dirs, ...options });
     const own = new OwnKafka(cluster, dirs);
     try {
       await cluster.start();

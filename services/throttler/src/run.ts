@@ -15,6 +15,7 @@ import {
   abortHanging,
   COMPRESSION_TYPES,
   createKafka,
+  kafkaFailure,
   kafkaOptions,
   type AlertKafka,
   topicNames,
@@ -174,20 +175,20 @@ export async function runThrottler(options: RunOptions): Promise<number> {
   );
   // A Redis that still loads its data must not keep alerts waiting.
   await Promise.race([connected, clock.sleep(REDIS_PATIENCE_MS, options.signal).catch(() => undefined)]);
-  const waitFor = (what: string, step: () => Promise<unknown>): Promise<void> =>
-    untilDone(what, step, logger, options.signal);
-  await waitFor('the schema registry', () => {
+  const registered = async (): Promise<void> => {
     group.expectLife();
-    return codec.register(topics.throttled);
-  });
+    await codec.register(topics.throttled);
+  };
+  await untilDone(registered, () => 'the schema registry does not answer', logger, options.signal);
   const watchdog = setInterval(() => {
     if (throttler.health().ok) return;
     logger.fatal('a minute without a joined consumer group: ending, so that a restart can cure it');
     ended.resolve(1);
   }, WATCHDOG_MS);
   const joinable = async (): Promise<void> => {
-    await waitFor('Kafka', () => facts.connect());
-    await topicsRight(facts, group, logger, options.signal);
+    const why = (error: unknown): string => kafkaFailure(error, kafkaSettings.brokers).message;
+    await untilDone(() => facts.connect(), why, logger, options.signal);
+    await topicsRight({ facts, group, why, logger }, options.signal);
   };
   void joinable().then(() => {
     if (options.signal.aborted) return;
@@ -214,8 +215,8 @@ export async function runThrottler(options: RunOptions): Promise<number> {
 
 /** What must answer once before the group can be joined; said each time that it does not. */
 async function untilDone(
-  what: string,
   step: () => Promise<unknown>,
+  why: (error: unknown) => string,
   logger: Logger,
   signal: AbortSignal,
 ): Promise<void> {
@@ -224,19 +225,21 @@ async function untilDone(
       await step();
       return;
     } catch (error) {
-      logger.warn({ err: error }, `${what} does not answer; waiting for it`);
+      logger.warn({ err: error }, `${why(error)}; waiting for it`);
       await sleep(WAIT_RETRY_MS, undefined, { signal }).catch(() => undefined);
     }
   }
 }
 
+interface TopicsOptions {
+  readonly facts: KafkaLogFacts;
+  readonly group: KafkaGroup;
+  readonly why: (error: unknown) => string;
+  readonly logger: Logger;
+}
+
 /** A group cannot be joined for a topic that does not exist. What is wrong is said once, with what sets it right. */
-async function topicsRight(
-  facts: KafkaLogFacts,
-  group: KafkaGroup,
-  logger: Logger,
-  signal: AbortSignal,
-): Promise<void> {
+async function topicsRight({ facts, group, why, logger }: TopicsOptions, signal: AbortSignal): Promise<void> {
   let told = '';
   while (!signal.aborted) {
     try {
@@ -247,7 +250,7 @@ async function topicsRight(
       // Kafka answers, and a person is needed: no restart would help.
       group.expectLife();
     } catch (error) {
-      logger.warn({ err: error }, 'Kafka does not answer; waiting for it');
+      logger.warn({ err: error }, `${why(error)}; waiting for it`);
     }
     await sleep(WAIT_RETRY_MS, undefined, { signal }).catch(() => undefined);
   }

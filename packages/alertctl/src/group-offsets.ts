@@ -44,7 +44,9 @@ export async function existingTopic(
   topic: string,
 ): Promise<void> {
   if ((await admin.listTopics()).includes(topic)) return;
-  throw new CommandError(`there is no topic ${topic}; "alertctl topics" makes the topics`);
+  throw new CommandError(
+    `there is no topic ${topic}, or none that this user may see; "alertctl topics" makes the topics`,
+  );
 }
 
 function readMetadata(text: string): Pick<PartitionOffsets, 'metadata' | 'unreadable'> {

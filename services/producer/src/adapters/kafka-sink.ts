@@ -8,6 +8,7 @@
 import { RegistryUnavailableError, type Alert } from '@alert-throttle/alert';
 import {
   checkTopics,
+  kafkaFailure,
   partitionFor,
   type AlertKafka,
   type TopicNames,
@@ -101,7 +102,7 @@ export class KafkaSink implements AlertSink {
       await producer.connect();
     } catch (error) {
       if (producer) await this.#abandon(producer);
-      throw this.#explain(error, 'cannot connect to');
+      throw this.#explain(error, 'cannot connect');
     }
     this.#connection = { kafka, producer, schemaId: this.#schemaId, sentMessages: 0 };
   }
@@ -138,7 +139,7 @@ export class KafkaSink implements AlertSink {
       await this.disconnect();
       if (typeOf(error) === 'MESSAGE_TOO_LARGE')
         this.#maxPartitionBytes = Math.max(MIN_PARTITION_BYTES, this.#maxPartitionBytes / 2);
-      throw this.#explain(error, 'cannot send to');
+      throw this.#explain(error, 'cannot send');
     }
   }
 
@@ -255,7 +256,8 @@ export class KafkaSink implements AlertSink {
   #explain(error: unknown, what: string): Error {
     if (error instanceof RegistryUnavailableError) return error;
     if (error instanceof ProducerError && error.code !== 'SEND_TIMEOUT') return error;
-    return new ProducerError('SEND_FAILED', `${what} ${this.target}: ${reasonOf(error)}`, { cause: error });
+    const { message } = kafkaFailure(error, this.#options.brokers);
+    return new ProducerError('SEND_FAILED', `${what}: ${message}`, { cause: error });
   }
 
   /** Not waited for long: a producer in trouble may take its time, and nothing depends on it any more. */

@@ -11,11 +11,11 @@ import { beforeAll, expect, onTestFinished, test } from 'vitest';
 
 import { readWithKcat } from './testing/kcat.ts';
 import { kubeArmorLine } from './testing/kubearmor-lines.ts';
-import { installed } from './testing/programs.ts';
+import { kcatInstalled } from './testing/programs.ts';
 
 const ALERTS = 2000;
 
-beforeAll(() => installed('kcat', ['-V'], 'kcat'));
+beforeAll(() => kcatInstalled());
 
 /** About what lies on the broker's disk: the bytes that a consumer is sent. */
 async function fetchedBytes(scenario: Scenario, topic: string, records: number): Promise<number> {

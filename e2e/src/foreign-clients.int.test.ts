@@ -9,7 +9,7 @@ import { Scenario } from '@alert-throttle/throttler/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { kcat, readWithKcat } from './testing/kcat.ts';
-import { installed, output, pythonWith } from './testing/programs.ts';
+import { kcatInstalled, output, pythonWith } from './testing/programs.ts';
 
 const PYTHON = join(checkout, 'e2e', 'python');
 
@@ -85,7 +85,7 @@ function inOrder<T extends { readonly partition: number; readonly offset: number
 }
 
 test('kcat sees the same records, byte for byte', async () => {
-  await installed('kcat', ['-V'], 'kcat');
+  await kcatInstalled();
   const seen = await readWithKcat(scenario.topics.throttled);
   const wanted = (await scenario.throttled()).map(({ partition, offset, key, value }) => ({
     partition,
@@ -98,7 +98,7 @@ test('kcat sees the same records, byte for byte', async () => {
 });
 
 test('an Avro client of another ecosystem finds the same alerts', { timeout: 300_000 }, async () => {
-  await installed('kcat', ['-V'], 'kcat');
+  await kcatInstalled();
   const build = (await output('kcat', ['-V'])).toString();
   const seen = /\bAvro\b/i.test(build) ? await readAvroWithKcat() : await readWithPython();
   expect(inOrder(seen)).toEqual(inOrder(await ours()));

@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
+import { provide, type Need } from '@alert-throttle/stack';
 import { checkout } from '@alert-throttle/test-kit';
 
 const MEBIBYTE = 1024 * 1024;
@@ -17,43 +18,30 @@ export async function output(file: string, args: readonly string[]): Promise<Buf
   return stdout;
 }
 
-async function works(file: string, args: readonly string[]): Promise<boolean> {
-  return output(file, args).then(
-    () => true,
-    () => false,
-  );
+/** Throws with the names of the packages where the programs are missing and cannot be installed. */
+async function needed(needs: Readonly<Record<string, Need<true>>>): Promise<void> {
+  await provide(needs, { log: (line) => void process.stdout.write(`${line}\n`) });
 }
 
-/** The program, installed from that Debian package if it does not run yet and this is root. */
-export async function installed(
-  program: string,
-  probe: readonly string[],
-  debianPackage: string,
-): Promise<void> {
-  if (await works(program, probe)) return;
-  const missing = `${program} is missing, which this test reads the topic with`;
-  const command = `apt-get install ${debianPackage}`;
-  if (process.getuid?.() !== 0) throw new Error(`${missing}. On Debian and Ubuntu: sudo ${command}`);
-  process.stdout.write(`Installing with apt-get, as root: ${debianPackage}\n`);
-  const install = [
-    'install',
-    '-y',
-    '-q',
-    '--no-install-recommends',
-    '-o',
-    'DPkg::Lock::Timeout=120',
-    debianPackage,
-  ];
-  if (!(await works('apt-get', install))) {
-    await works('apt-get', ['update', '-q']);
-    await works('apt-get', install);
-  }
-  if (!(await works(program, probe))) throw new Error(`${missing}, and "${command}" did not help`);
+/** It is not enough that a program is there: Debian's Python is, without what makes environments. */
+function need(what: string, packages: readonly string[], probe: readonly [string, ...string[]]): Need<true> {
+  const [file, ...args] = probe;
+  const find = (): Promise<true | undefined> =>
+    output(file, args).then(
+      () => true,
+      () => undefined,
+    );
+  return { what, packages, find };
+}
+
+export function kcatInstalled(): Promise<void> {
+  return needed({ kcat: need('kcat', ['kcat'], ['kcat', '-V']) });
 }
 
 /** A Python with what the requirements file says, in the checkout's cache. Returns its path. */
 export async function pythonWith(requirements: string): Promise<string> {
-  await installed('python3', ['-c', 'import ensurepip, venv'], 'python3-venv');
+  const venv = need('python3 with venv', ['python3-venv'], ['python3', '-c', 'import ensurepip, venv']);
+  await needed({ venv });
   const wanted = readFileSync(requirements, 'utf8') + (await output('python3', ['-VV'])).toString();
   const hash = createHash('sha256').update(wanted).digest('hex').slice(0, 12);
   const folder = join(checkout, '.cache', `python-${hash}`);

@@ -6,6 +6,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { onPath, provide, type Need } from '@alert-throttle/stack';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { decide, evolve, newWindow, type Window } from './decide.ts';
@@ -15,29 +16,22 @@ const bpf = join(import.meta.dirname, '../../../bpf');
 const folder = mkdtempSync(join(tmpdir(), 'alert-throttle-c-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const runs = (program: string): boolean =>
-  spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0;
+const compiler: Need<string> = {
+  what: 'a C compiler',
+  packages: ['gcc', 'libc6-dev'],
+  find: () => ['gcc', 'clang'].map(onPath).find((file) => file !== undefined),
+};
 
-/** Undefined where there is none and none can be installed. */
-function findCompiler(): string | undefined {
-  const found = ['gcc', 'clang'].find(runs);
-  if (found !== undefined || process.getuid?.() !== 0 || !runs('apt-get')) return found;
-  const options = ['-y', '-q', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=120'];
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  spawnSync('apt-get', [...options, 'update'], { env, stdio: 'ignore' });
-  spawnSync('apt-get', [...options, 'install', 'gcc', 'libc6-dev'], { env, stdio: 'ignore' });
-  return ['gcc'].find(runs);
-}
-
-const compiler = findCompiler();
-const title =
-  compiler === undefined ? ' (skipped: no C compiler here, and no apt-get as root to get one)' : '';
+/** The compiler, or why there is none. */
+const found = await provide({ compiler }, { log: console.log }).catch((error: unknown) => String(error));
+const [cc, missing] = typeof found === 'string' ? ['cc', found] : [found.compiler, undefined];
+const title = missing === undefined ? '' : ` (skipped: ${missing})`;
 
 function build(name: string): string {
   const program = join(folder, name);
   const flags = ['-std=c17', '-O1', '-g', '-Wall', '-Wextra', '-Werror', '-I', join(bpf, 'include')];
   const sanitize = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
-  execFileSync(compiler ?? 'cc', [...flags, ...sanitize, '-o', program, join(bpf, 'test', `${name}.c`)]);
+  execFileSync(cc, [...flags, ...sanitize, '-o', program, join(bpf, 'test', `${name}.c`)]);
   return program;
 }
 
@@ -104,7 +98,7 @@ function historyOf(length: number): fc.Arbitrary<Step[]> {
   });
 }
 
-describe.skipIf(compiler === undefined)(`the kernel's throttle${title}`, { timeout: 300_000 }, () => {
+describe.skipIf(missing !== undefined)(`the kernel's throttle${title}`, { timeout: 300_000 }, () => {
   it('follows the vectors', () => {
     const program = build('decide_host');
     const histories = windowVectors.map(({ steps }) =>

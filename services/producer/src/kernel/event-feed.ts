@@ -111,16 +111,19 @@ export class EventFeed {
       observer.skipped(event.ring, admitted.skipped);
       onSkipped(event.ring);
     }
-    if (!this.#options.isSelfTest(event)) this.#route(event, batch);
+    if (this.#options.isSelfTest(event)) ledger.passed(event.ring, event.number);
+    else this.#route(event, batch);
   }
 
   #route(event: Exclude<KernelEvent, { type: 'malformed' }>, batch: Batch): void {
     const containers = this.#options.containers();
     switch (event.type) {
       case 'cgroupCreated':
+        this.#options.ledger.passed(event.ring, event.number);
         containers.created(event.container, event.path, microsOf(event.timeNs, this.#realtimeOffsetNs));
         return;
       case 'cgroupRemoved':
+        this.#options.ledger.passed(event.ring, event.number);
         containers.removed(event.container);
         return;
       default:
@@ -138,7 +141,7 @@ export class EventFeed {
         ? undefined
         : this.#options.containers().identityOf(container);
     if (identity) {
-      this.#options.queue.alert(this.#alertOf(event, identity));
+      this.#options.queue.alert(this.#alertOf(event, identity), event);
       return;
     }
     this.#options.ledger.waits(event.ring, event.number);

@@ -12,7 +12,7 @@ export function kernelObserver(metrics: Metrics): KernelObserver {
   const events = metrics.counter('producer_kernel_events_total', 'Events read from the rings.', ['type']);
   const skipped = metrics.counter(
     'producer_kernel_ring_skipped_total',
-    'Events that a ring did not take, by its numbers.',
+    'Numbers that a ring skipped: of events that it did not take, or that came a moment later.',
     ['ring'],
   );
   const strangers = metrics.counter(

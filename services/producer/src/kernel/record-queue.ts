@@ -50,10 +50,10 @@ export class RecordQueue implements AlertSource<RecordBatch> {
     return this.#held.length > 0;
   }
 
-  /** `late`: the event that had to wait until now. */
-  alert(alert: Alert, late?: { readonly ring: Ring; readonly number: number }): void {
+  /** `of`: the event that it is made of, which may have been late. */
+  alert(alert: Alert, of?: { readonly ring: Ring; readonly number: number }): void {
     this.#push({ kind: 'alert', alert, unknownFields: 0, droppedFields: 0, guessedTime: false });
-    if (late) this.#ledger.queued(late.ring, late.number, this.#pushed);
+    if (of) this.#ledger.queued(of.ring, of.number, this.#pushed);
   }
 
   tombstone(containerId: string, nodeId: string): void {

@@ -24,6 +24,35 @@ describe('RingLedger', () => {
     expect(ledger.admit('enforcement', 5)).toEqual(NOTHING);
   });
 
+  it('admits events that come after higher numbers, each once', () => {
+    const ledger = fresh();
+    expect(ledger.admit('audit', 1)).toEqual(NOTHING);
+    expect(ledger.admit('audit', 4)).toEqual({ skipped: 2 });
+    expect(ledger.admit('audit', 3)).toEqual(NOTHING);
+    expect(ledger.admit('audit', 3)).toBeUndefined();
+    expect(ledger.admit('audit', 2)).toEqual(NOTHING);
+    expect(ledger.admit('audit', 2)).toBeUndefined();
+    expect(ledger.admit('audit', 5)).toEqual(NOTHING);
+  });
+
+  it('admits them also after a restart, unless they are stored', () => {
+    const before = fresh();
+    for (const number of [1, 5, 3, 4]) before.admit('audit', number);
+    before.queued('audit', 3, 3);
+    before.queued('audit', 4, 4);
+    const after = again(before.stateAt(3, before.marks));
+    expect(after.missing('audit', 6)).toEqual([]);
+    expect(after.admit('audit', 6)).toEqual(NOTHING);
+    expect([2, 3, 4].map((number) => after.admit('audit', number))).toEqual([NOTHING, undefined, NOTHING]);
+  });
+
+  it('does not hold on to what no alert is made of', () => {
+    const before = fresh();
+    for (const number of [2, 1]) before.admit('audit', number);
+    before.passed('audit', 1);
+    expect(again(before.stateAt(1, before.marks)).admit('audit', 1)).toBeUndefined();
+  });
+
   it('knows after a restart what was dealt with', () => {
     const before = fresh();
     for (const number of [1, 2, 3]) before.admit('audit', number);
@@ -54,6 +83,21 @@ describe('RingLedger', () => {
     const ledger = again('');
     expect(ledger.admit('audit', 1000)).toEqual(NOTHING);
     expect(ledger.admit('audit', 1002)).toEqual({ skipped: 1 });
+    expect([999, 1001, 999].map((number) => ledger.admit('audit', number))).toEqual([
+      NOTHING,
+      NOTHING,
+      undefined,
+    ]);
+  });
+
+  it('reads what an earlier version has stored', () => {
+    const stored = '{"life":"boot-1","enforcement":0,"audit":3,"waiting":[["audit",2]]}';
+    expect([1, 2, 3, 4].map((number) => again(stored).admit('audit', number))).toEqual([
+      undefined,
+      NOTHING,
+      undefined,
+      NOTHING,
+    ]);
   });
 
   it.each(['', 'not json', '{}', '{"life":"boot-1","enforcement":-1,"audit":0,"waiting":[]}'])(

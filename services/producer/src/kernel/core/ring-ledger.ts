@@ -1,10 +1,12 @@
 // Which events of the rings are in the spool: so that after a kill none is missing without a word, and none comes twice.
 //
 // Each ring numbers its events, and hands out again what was not released. The spool keeps, in the transaction that stores
-// an alert, the highest number that was dealt with, and the numbers below it whose alerts were still waiting. Numbers that
-// never come are those that the ring did not take: the kernel counts and announces them itself.
+// an alert, the highest number that was dealt with, and the numbers below it whose alerts were still waiting, or which had
+// not come: events of several CPUs come out of order. Numbers that never come are those that the ring did not take: the
+// kernel counts and announces them itself.
 import { z } from 'zod';
 import type { Ring } from '../kernel-port.ts';
+import { NumberGaps } from './number-gaps.ts';
 
 const RINGS = ['enforcement', 'audit'] as const satisfies readonly Ring[];
 
@@ -16,13 +18,23 @@ const stateSchema = z.object({
   enforcement: z.number().int().nonnegative(),
   audit: z.number().int().nonnegative(),
   waiting: z.array(z.tuple([z.enum(RINGS), z.number().int()])),
+  /** Ranges. Earlier versions knew of none. */
+  gaps: z.array(z.tuple([z.enum(RINGS), z.number().int(), z.number().int()])).default([]),
 });
 
 export type LedgerState = z.infer<typeof stateSchema>;
 
 export interface Admitted {
-  /** Numbers that the ring skipped. */
+  /** Numbers that the ring skipped; of these, some may come later. */
   readonly skipped: number;
+}
+
+interface Late {
+  readonly ring: Ring;
+  readonly number: number;
+  /** It came after higher numbers: until it is stored, it is as if it had not come, and nobody announces it as lost. */
+  readonly wasGap: boolean;
+  queuedAt: number | undefined;
 }
 
 export class RingLedger {
@@ -32,8 +44,9 @@ export class RingLedger {
   readonly #unknown: Record<Ring, boolean>;
   /** Numbers that an earlier run had seen, but not stored, when it ended. */
   readonly #owed: Record<Ring, Set<number>>;
+  readonly #gaps: Record<Ring, NumberGaps>;
   /** Events that wait for their container, or whose alert is not stored yet although later ones are. */
-  readonly #late = new Map<string, { ring: Ring; number: number; queuedAt: number | undefined }>();
+  readonly #late = new Map<string, Late>();
 
   /**
    * `life`: names these very rings. They outlive producers, also one with newer programs, and go with a detach or the boot.
@@ -50,6 +63,9 @@ export class RingLedger {
     const owed = (ring: Ring): Set<number> =>
       new Set(valid?.waiting.filter(([of]) => of === ring).map(([, number]) => number));
     this.#owed = { enforcement: owed('enforcement'), audit: owed('audit') };
+    const gaps = (ring: Ring): NumberGaps =>
+      new NumberGaps(valid?.gaps.filter(([of]) => of === ring).map(([, from, to]) => [from, to]));
+    this.#gaps = { enforcement: gaps('enforcement'), audit: gaps('audit') };
   }
 
   get marks(): Marks {
@@ -69,10 +85,19 @@ export class RingLedger {
     return missing;
   }
 
-  /** The event of that number came. Undefined: it was dealt with before. */
+  /**
+   * The event of that number came. Undefined: it was dealt with before. Where an alert is made of it, that has to be told
+   * (`queued`), and where none is, that too (`passed`).
+   */
   admit(ring: Ring, number: number): Admitted | undefined {
     const mark = this.#marks[ring];
-    if (number <= mark) return this.#owed[ring].delete(number) ? { skipped: 0 } : undefined;
+    if (number <= mark) {
+      if (this.#owed[ring].delete(number)) return { skipped: 0 };
+      if (!this.#gaps[ring].take(number)) return undefined;
+      this.#late.set(keyOf(ring, number), { ring, number, wasGap: true, queuedAt: undefined });
+      return { skipped: 0 };
+    }
+    this.#gaps[ring].add(mark + 1, number - 1);
     const skipped = this.#unknown[ring] ? 0 : number - mark - 1;
     this.#marks[ring] = number;
     this.#unknown[ring] = false;
@@ -81,10 +106,15 @@ export class RingLedger {
 
   /** Its alert is not made yet. */
   waits(ring: Ring, number: number): void {
-    this.#late.set(keyOf(ring, number), { ring, number, queuedAt: undefined });
+    this.#late.set(keyOf(ring, number), { ring, number, wasGap: false, queuedAt: undefined });
   }
 
-  /** The alert of an event that waited was handed on, as record number `position`. */
+  /** No alert is made of it. */
+  passed(ring: Ring, number: number): void {
+    this.#late.delete(keyOf(ring, number));
+  }
+
+  /** The alert of an event, which may have been late, was handed on, as record number `position`. */
   queued(ring: Ring, number: number, position: number): void {
     const late = this.#late.get(keyOf(ring, number));
     if (late) late.queuedAt = position;
@@ -98,13 +128,26 @@ export class RingLedger {
 
   /** For the transaction that stores everything up to record number `position`, made when the marks were `marks`. */
   stateAt(position: number, marks: Marks): string {
-    const waiting = [...this.#late.values()]
-      .filter(({ ring, number, queuedAt }) => number <= marks[ring] && (queuedAt ?? Infinity) > position)
-      .map(({ ring, number }): [Ring, number] => [ring, number]);
+    const late = [...this.#late.values()].filter(
+      ({ ring, number, queuedAt }) => number <= marks[ring] && (queuedAt ?? Infinity) > position,
+    );
+    const waiting = late.flatMap(({ ring, number, wasGap }): [Ring, number][] =>
+      wasGap ? [] : [[ring, number]],
+    );
     const owed = RINGS.flatMap((ring) =>
       [...this.#owed[ring]].map((number): [Ring, number] => [ring, number]),
     );
-    const state: LedgerState = { life: this.#life, ...marks, waiting: [...owed, ...waiting] };
+    const gaps = RINGS.flatMap((ring) =>
+      [
+        ...this.#gaps[ring].upTo(marks[ring]),
+        ...late
+          .filter((one) => one.wasGap && one.ring === ring)
+          .map(({ number }) => [number, number] as const),
+      ]
+        .sort(([left], [right]) => left - right)
+        .map(([from, to]): [Ring, number, number] => [ring, from, to]),
+    );
+    const state: LedgerState = { life: this.#life, ...marks, waiting: [...owed, ...waiting], gaps };
     return JSON.stringify(state);
   }
 }

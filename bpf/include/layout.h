@@ -159,10 +159,13 @@ struct at_settings {
 	__u64 limits[AT_PROFILES_MAX];
 	__s64 realtime_offset_ns; /* CLOCK_REALTIME - CLOCK_BOOTTIME, sampled by user space each second */
 	__u32 layout_version;
-	__u32 active;             /* generation of the set of programs that decides and emits */
+	__u32 active;             /* generation of the set of programs that decides and emits; AT_ACTIVE_* */
 	__u32 fail_closed;        /* FAIL_MODE=closed */
 	__u32 init_mnt_ns;        /* inode number of the host's mount namespace, /proc/1/ns/mnt */
 };
+
+/* In `active`, of a set that is a bridge: it takes over the windows from the map of the set before (handover.bpf.h). */
+#define AT_ACTIVE_MOVING 0x80000000u
 
 /* What the records of the rings are. */
 enum at_event_type {

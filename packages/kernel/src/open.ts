@@ -1,5 +1,6 @@
 // From nothing, or from what an earlier producer left pinned, to a Kernel.
 //
+//   pinned maps of other sizes than wanted ─▶ a bridge takes over first (handover.ts)
 //   pinned set of the same object, active  ─▶ adopted: nothing is loaded
 //   pinned set of another object           ─▶ this one is loaded and attached beside it, on the same maps; `activate`
 //                                             switches, and takes the other down
@@ -8,11 +9,12 @@ import { existsSync, statSync } from 'node:fs';
 import { OBJECT_FILE, type Binding, type Handle } from '@alert-throttle/native';
 import { checkEnvironment, readEnvironment } from './environment.ts';
 import { KernelError } from './errors.ts';
+import { handOver } from './handover.ts';
 import { Kernel, type KernelParts } from './kernel.ts';
 import * as layout from './layout.ts';
 import { Maps } from './maps.ts';
 import { objectDigest, Pins, unpinAll, type PinnedSet } from './pins.ts';
-import { adoptMaps, adoptSet, loadAndAttach, openObject, pinSet } from './program-set.ts';
+import { adoptMaps, adoptSet, loadAndAttach, openObject, pinSet, programsOf } from './program-set.ts';
 import { Settings } from './settings.ts';
 import { DEFAULT_SIZES, entriesByMap, type KernelSizes } from './sizes.ts';
 import { bindingOrError, closeAll, DEFAULT_PIN_DIR, lockOrBusy } from './view.ts';
@@ -75,14 +77,13 @@ function open(opening: Opening): Kernel {
   const active = activeGeneration(binding, pins);
   const found = pins.sets();
   for (const { folder, generation } of found) if (generation !== active) unpinAll(folder);
-  const current = found.find(({ generation }) => generation === active);
+  const pinned = found.find(({ generation }) => generation === active);
+  const current = pinned && handOver({ binding, object, digest, pins, entries }, pinned);
+  const next = Math.max(current?.generation ?? active, ...found.map(({ generation }) => generation)) + 1;
   const parts =
-    current?.object === digest
+    current?.object === digest && !current.bridge
       ? adopt(opening, current)
-      : load(
-          opening,
-          pins.createSet(Math.max(active, ...found.map(({ generation }) => generation)) + 1, digest),
-        );
+      : load(opening, pins.createSet(next, digest));
   owned.push(...parts.programs.flatMap(({ handle, link }) => [handle, link]));
   return new Kernel({ ...parts, owned, initMntNs, notes: sizeNotes(parts.maps, entries) });
 }
@@ -91,7 +92,7 @@ type Parts = Omit<KernelParts, 'owned' | 'notes' | 'initMntNs'>;
 
 function adopt({ binding, object, pins, owned }: Opening, set: PinnedSet): Parts {
   const file = new binding.ObjectFile(object);
-  const expected = file.programs();
+  const expected = programsOf(file, false);
   file.close();
   const handles = adoptMaps(binding, pins.maps);
   owned.push(...handles.values());

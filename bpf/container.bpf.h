@@ -133,14 +133,16 @@ static __always_inline struct at_container *at_current_container(__u32 *slot)
 	struct at_container *container;
 	__u32 above;
 
-	if (!member) {
-		above = at_slot_above();
-		*slot = above - 1;
-		return above ? at_container_at(*slot) : 0;
+	if (member) {
+		*slot = member->slot;
+		container = at_container_at(member->slot);
+		if (container && container->container == member->container)
+			return container;
+		/* Left over from when the container had another slot. */
 	}
-	*slot = member->slot;
-	container = at_container_at(member->slot);
-	return container && container->container == member->container ? container : 0;
+	above = at_slot_above();
+	*slot = above - 1;
+	return above ? at_container_at(*slot) : 0;
 }
 
 /* Does the set refuse anything by its path? Then the container must not give other names to files by mounting. */

@@ -135,7 +135,8 @@ struct at_container {
 	__u32 mnt_ns;
 	__u64 root_dev;    /* s_dev of the root filesystem, kernel encoding; 0: unknown */
 	__u64 root_ino;    /* inode of the root directory in that filesystem; 0: the filesystem's own root */
-	__u64 reserved;
+	__s32 children;     /* cgroups below it that programs have made members, less those that have gone */
+	__u32 children_max; /* from then on its cgroups are no members, and found by their ancestors */
 };
 #define AT_CONTAINER_PRIVILEGED 0x1 /* may mount and pivot_root */
 #define AT_CONTAINER_GATED 0x2      /* frozen until its rules are in */

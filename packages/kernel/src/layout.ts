@@ -159,7 +159,8 @@ export const container = struct({
   mnt_ns: u32,
   root_dev: u64,
   root_ino: u64,
-  reserved: u64,
+  children: s32,
+  children_max: u32,
 });
 
 export const settings = struct({

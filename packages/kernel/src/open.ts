@@ -8,7 +8,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { OBJECT_FILE, type Binding, type Handle } from '@alert-throttle/native';
 import { checkEnvironment, readEnvironment } from './environment.ts';
-import { KernelError } from './errors.ts';
+import { KernelError, named } from './errors.ts';
 import { handOver } from './handover.ts';
 import { Kernel, type KernelParts } from './kernel.ts';
 import * as layout from './layout.ts';
@@ -50,11 +50,19 @@ export function openKernel(options: KernelOptions = {}): Kernel {
   const places = { pinDir, cgroupRoot };
   checkEnvironment(readEnvironment(places), places);
   const pins = new Pins(pinDir, layout.LAYOUT_VERSION);
-  pins.create();
+  named(
+    `${pinDir} cannot be written to`,
+    'Mount the BPF filesystem read-write for it, and let its user make folders there.',
+    () => pins.create(),
+  );
   const lock = lockOrBusy(binding, pinDir);
   const owned: (Handle | undefined)[] = [lock];
   try {
-    const initMntNs = statSync(hostMountNamespace).ino;
+    const initMntNs = named(
+      `${hostMountNamespace} cannot be seen`,
+      'Mount proc without hidepid, and let the process trace others: CAP_SYS_PTRACE, no AppArmor profile that forbids it.',
+      () => statSync(hostMountNamespace).ino,
+    );
     return open({ binding, object, pins, entries, owned, initMntNs });
   } catch (error) {
     closeAll(owned);

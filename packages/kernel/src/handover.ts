@@ -16,7 +16,15 @@ import { canResize, carry, checkFits } from './carry.ts';
 import { KernelError } from './errors.ts';
 import { BPF_F_LOCK, Maps } from './maps.ts';
 import { unpinAll, type PinnedSet, type Pins } from './pins.ts';
-import { adoptMaps, loadAndAttach, MAP_BEFORE, openObject, pinSet, THROTTLE_MAP } from './program-set.ts';
+import {
+  adoptMaps,
+  loadAndAttach,
+  MAP_BEFORE,
+  openObject,
+  pinSet,
+  THROTTLE_MAP,
+  type Program,
+} from './program-set.ts';
 import { Settings } from './settings.ts';
 import { decodeThrottle } from './throttle-map.ts';
 import { closeAll } from './view.ts';
@@ -31,6 +39,8 @@ export interface HandOver {
   readonly entries: ReadonlyMap<string, number>;
 }
 
+/** Moves what is in the map that it iterates over. */
+const MOVER = 'at_move_windows';
 /** Windows move within milliseconds; a program that reports one may have been preempted for longer. */
 const MOVE_TRIES = 500;
 const MOVE_PAUSE_MS = 20;
@@ -44,7 +54,14 @@ export function handOver(options: HandOver, current: PinnedSet): PinnedSet {
   try {
     const before = opened(options, options.pins.maps, owned);
     if (current.bridge) {
-      finish(options, current, before, opened(options, join(current.folder, 'maps'), owned));
+      const after = opened(options, join(current.folder, 'maps'), owned);
+      // A producer that died right after the switch may have left a container marked as starting that is not.
+      carry(
+        before,
+        after,
+        after.names.filter((map) => map === 'containers'),
+      );
+      finish(options, current, before, after);
       return current;
     }
     const resized = toResize(options, before);
@@ -94,6 +111,7 @@ function load(
       owned.push(...loaded.maps.values());
       for (const { handle, link } of loaded.programs)
         owned.push(...[handle, link].filter((one) => one !== undefined));
+      checkMover(loaded.programs);
       const after = new Maps(binding, new Map([...loaded.maps].filter(([map]) => resized.has(map))));
       carry(before, after, maps);
       pinSet(binding, bridge, loaded.programs);
@@ -105,6 +123,16 @@ function load(
     unpinAll(bridge.folder);
     throw error;
   }
+}
+
+function checkMover(programs: readonly Program[]): void {
+  const mover = programs.find(({ name }) => name === MOVER);
+  if (mover?.link) return;
+  throw new KernelError(
+    'KERNEL_REFUSED',
+    `windows cannot be moved to maps of other sizes: ${mover?.reason ?? `there is no ${MOVER}`}`,
+    'Set the sizes of before; or take the kernel part down first, which forgets all windows: alertctl kernel detach.',
+  );
 }
 
 /** From here on the bridge decides, in the windows before. */
@@ -121,7 +149,7 @@ function finish({ binding, pins }: HandOver, bridge: PinnedSet, before: Maps, af
   if (after.has(THROTTLE_MAP)) {
     new Settings(before).moveWindows();
     binding.synchronizePrograms();
-    moveAll(binding, join(bridge.folder, 'links', 'at_move_windows'), before);
+    moveAll(binding, join(bridge.folder, 'links', MOVER), before);
   }
   for (const map of after.names) renameSync(join(bridge.folder, 'maps', map), join(pins.maps, map));
 }

@@ -157,7 +157,8 @@ __noinline int at_conclude(struct at_access *a)
 		if (a->mode & AT_MODE_EXEC && at_exec_said(a->rule))
 			return 0;
 	}
-	a->raise = !a->silent;
+	/* One program refuses: after it no other is asked, of whichever set it is. What passes all of them see. */
+	a->raise = result || !a->silent;
 	a->said = a->rule;
 	return result;
 }

@@ -31,6 +31,30 @@ static __always_inline int at_send_cgroup_event(struct at_slot *slot, const char
 	return at_send(slot, AT_RING_ENFORCEMENT);
 }
 
+/*
+ * May the container have one more member? What it makes must not take the room of others: beyond its share, its cgroups
+ * are found by their ancestors, which takes longer and is as good.
+ */
+static __always_inline bool at_has_share(const struct at_member *member)
+{
+	struct at_container *container = at_container_at(member->slot);
+
+	if (!container || container->container != member->container)
+		return false;
+	if ((__s32)__sync_fetch_and_add(&container->children, 1) < (__s32)container->children_max)
+		return true;
+	__sync_fetch_and_add(&container->children, -1);
+	return false;
+}
+
+static __always_inline void at_give_share_back(const struct at_member *member)
+{
+	struct at_container *container = at_container_at(member->slot);
+
+	if (container && container->container == member->container)
+		__sync_fetch_and_add(&container->children, -1);
+}
+
 /* A cgroup below a container's is the container's. False where the parent is no container's. */
 static __always_inline bool at_inherit(__u64 parent, __u64 id)
 {
@@ -43,9 +67,15 @@ static __always_inline bool at_inherit(__u64 parent, __u64 id)
 	if (!member)
 		return false;
 	own = *member;
-	error = bpf_map_update_elem(&members, &id, &own, BPF_NOEXIST);
-	if (error && error != -EEXIST)
-		bpf_map_update_elem(&members_missed, &key, &missed, BPF_ANY);
+	if (at_has_share(&own)) {
+		error = bpf_map_update_elem(&members, &id, &own, BPF_NOEXIST);
+		if (!error)
+			return true;
+		at_give_share_back(&own);
+		if (error == -EEXIST)
+			return true;
+	}
+	bpf_map_update_elem(&members_missed, &key, &missed, BPF_ANY);
 	return true;
 }
 
@@ -91,6 +121,7 @@ int BPF_PROG(at_cgroup_rmdir, struct cgroup *cgroup, const char *path)
 		return 0;
 	member = bpf_map_lookup_elem(&members, &id);
 	if (member && member->container != id) {
+		at_give_share_back(member);
 		bpf_map_delete_elem(&members, &id);
 		return 0;
 	}

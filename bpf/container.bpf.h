@@ -8,13 +8,6 @@
 
 #include "path.bpf.h"
 
-/*
- * Generation of this set of programs. It alerts while `settings.active` is the same, and decides from then on: the sets
- * change in the middle of an access, whose programs run one after the other, and the one that is replaced goes on
- * refusing until its links are gone. Set before loading.
- */
-const volatile __u32 at_generation = 1;
-
 /* One access and the verdict on it; lies in the frame of the hook. */
 struct at_access {
 	struct at_place file;
@@ -72,19 +65,6 @@ static __always_inline struct at_container *at_container_at(__u32 slot)
 static __always_inline struct at_ruleset *at_ruleset_at(__u32 number)
 {
 	return bpf_map_lookup_elem(&rulesets, &number);
-}
-
-/* The generation in force; 0: none is. */
-static __always_inline __u32 at_active(void)
-{
-	const struct at_settings *settings = at_settings();
-
-	return settings ? *(volatile const __u32 *)&settings->active : 0;
-}
-
-static __always_inline bool at_is_active(void)
-{
-	return at_active() == at_generation;
 }
 
 /*
@@ -153,14 +133,16 @@ static __always_inline struct at_container *at_current_container(__u32 *slot)
 	struct at_container *container;
 	__u32 above;
 
-	if (!member) {
-		above = at_slot_above();
-		*slot = above - 1;
-		return above ? at_container_at(*slot) : 0;
+	if (member) {
+		*slot = member->slot;
+		container = at_container_at(member->slot);
+		if (container && container->container == member->container)
+			return container;
+		/* Left over from when the container had another slot. */
 	}
-	*slot = member->slot;
-	container = at_container_at(member->slot);
-	return container && container->container == member->container ? container : 0;
+	above = at_slot_above();
+	*slot = above - 1;
+	return above ? at_container_at(*slot) : 0;
 }
 
 /* Does the set refuse anything by its path? Then the container must not give other names to files by mounting. */

@@ -42,7 +42,7 @@ struct {
 	__type(value, struct at_member);
 } members SEC(".maps");
 
-/* Not 0 once a cgroup below a container found no room in `members`: from then on its ancestors tell whose it is. */
+/* Not 0 once a cgroup below a container is not in `members`, which is full: from then on its ancestors tell whose it is. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

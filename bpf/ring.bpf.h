@@ -67,7 +67,7 @@ static __always_inline struct at_account *at_account_of(__u64 container)
 	if (container) {
 		account = bpf_map_lookup_elem(&ring_accounts, &container);
 		if (!account) {
-			at_give_birth(&ring_accounts, container);
+			at_give_birth(&ring_accounts, container, 0);
 			account = bpf_map_lookup_elem(&ring_accounts, &container);
 		}
 		if (account)

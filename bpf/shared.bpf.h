@@ -38,6 +38,26 @@ static __always_inline struct at_settings *at_settings(void)
 	return bpf_map_lookup_elem(&settings, &key);
 }
 
+/*
+ * Generation of this set of programs. It alerts while `settings.active` is the same, and decides from then on: the sets
+ * change in the middle of an access, whose programs run one after the other, and the one that is replaced goes on
+ * refusing until its links are gone. Set before loading.
+ */
+const volatile __u32 at_generation = 1;
+
+/* The generation in force; 0: none is. */
+static __always_inline __u32 at_active(void)
+{
+	const struct at_settings *settings = at_settings();
+
+	return settings ? *(volatile const __u32 *)&settings->active & ~AT_ACTIVE_MOVING : 0;
+}
+
+static __always_inline int at_is_active(void)
+{
+	return at_active() == at_generation;
+}
+
 /* Atomic although the counter is this CPU's own: a task may be preempted by another that counts on the same CPU. */
 static __always_inline void at_count(enum at_counter counter, __u64 n)
 {
@@ -60,8 +80,10 @@ static __always_inline __u64 at_limits(const struct at_settings *s, __u32 profil
  */
 #define AT_BIRTH_SLOTS 64
 #define AT_BIRTH_TRIES 8
-#define AT_CONTAINER_WORD 1 /* where struct at_throttle and struct at_account have their container, in words */
+#define AT_FLAGS_WORD 0     /* where struct at_throttle and struct at_account have lock and flags, in words */
+#define AT_CONTAINER_WORD 1 /* and their container */
 
+_Static_assert(offsetof(struct at_throttle, flags) == 4 && offsetof(struct at_account, flags) == 4, "AT_FLAGS_WORD");
 _Static_assert(offsetof(struct at_throttle, container) == 8 * AT_CONTAINER_WORD, "AT_CONTAINER_WORD");
 _Static_assert(offsetof(struct at_account, container) == 8 * AT_CONTAINER_WORD, "AT_CONTAINER_WORD");
 _Static_assert(sizeof(struct at_account) <= sizeof(struct at_throttle), "a slot holds either");
@@ -79,7 +101,7 @@ struct {
 } births SEC(".maps");
 
 /* Puts a new value for `container` into `map`: 0, or why not; -EEXIST where there is one, -EBUSY where no slot is free. */
-static __always_inline long at_give_birth(void *map, __u64 container)
+static __always_inline long at_give_birth(void *map, __u64 container, __u32 flags)
 {
 	__u32 start = bpf_get_smp_processor_id() * AT_BIRTH_TRIES;
 
@@ -90,6 +112,7 @@ static __always_inline long at_give_birth(void *map, __u64 container)
 
 		if (!birth || __sync_val_compare_and_swap(&birth->taken, 0, 1) != 0)
 			continue;
+		birth->value[AT_FLAGS_WORD] = (__u64)flags << 32;
 		birth->value[AT_CONTAINER_WORD] = container;
 		error = bpf_map_update_elem(map, &container, birth->value, BPF_NOEXIST);
 		__sync_lock_test_and_set(&birth->taken, 0);

@@ -22,11 +22,13 @@ static __noinline int at_sweep_window(struct at_throttle *throttle, __u64 owner,
 	__u64 now = bpf_ktime_get_boot_ns();
 	int freed = 0;
 	int due = 0;
+	int before;
 
 	if (!throttle || !s)
 		return 0;
+	before = at_lies_before(throttle, owner);
 	bpf_spin_lock(&throttle->lock);
-	if (throttle->container == owner) {
+	if (at_window_holds(throttle, owner)) {
 		__u64 limits = at_limits(s, throttle->profile);
 
 		if (close == AT_ENDED_BY_CONTAINER)
@@ -48,7 +50,7 @@ static __noinline int at_sweep_window(struct at_throttle *throttle, __u64 owner,
 	if (close == AT_ENDED_BY_NONE || owner == 0)
 		return 0;
 	bpf_spin_lock(&throttle->lock);
-	if (throttle->container == owner && at_throttle_is_quiet(throttle)) {
+	if (at_window_holds(throttle, owner) && at_throttle_is_quiet(throttle)) {
 		throttle->container = AT_NOBODY;
 		freed = 1;
 	}
@@ -56,7 +58,7 @@ static __noinline int at_sweep_window(struct at_throttle *throttle, __u64 owner,
 	AT_RACE_POINT();
 	/* An alert that comes in between finds nobody's window, and is decided in the overflow window. */
 	if (freed)
-		bpf_map_delete_elem(&kubearmor_alert_throttle, &owner);
+		at_window_delete(owner, before);
 	return freed;
 }
 
@@ -119,7 +121,7 @@ static long at_sweep_each_request(void *map, const __u64 *key, void *value, void
 	__u64 container = *key;
 	__u64 *request = bpf_map_lookup_elem(&window_requests, &container);
 
-	if (!request || bpf_map_lookup_elem(&kubearmor_alert_throttle, &container))
+	if (!request || at_window_at(container))
 		return 0;
 	at_overflow_leave(container);
 	if (*request == AT_ENDED_BY_CONTAINER)
@@ -152,8 +154,26 @@ int at_sweep(struct at_sweep_context *context)
 	request = bpf_map_lookup_elem(&window_requests, &container);
 	/* It may have joined the overflow window while another CPU made it one of its own. */
 	at_overflow_leave(container);
-	at_sweep_window(bpf_map_lookup_elem(&kubearmor_alert_throttle, &container), container,
-			request ? (__u32)*request : AT_ENDED_BY_NONE);
+	at_sweep_window(at_window_at(container), container, request ? (__u32)*request : AT_ENDED_BY_NONE);
+	return 0;
+}
+
+/* Of a bridge, over the map before, until user space finds nothing there that has not moved. */
+SEC("iter/bpf_map_elem")
+int at_move_windows(struct at_sweep_context *context)
+{
+	struct at_throttle *own, *before;
+	__u64 *key = context->key;
+	__u64 container;
+
+	if (!at_bridge || !key)
+		return 0;
+	container = *key;
+	own = at_window_at(container);
+	before = bpf_map_lookup_elem(&throttle_before, &container);
+	/* Also what was made here too late, by a program that did not know yet, and that nothing was decided in. */
+	if (own && before && own != before)
+		at_window_freeze(before, container);
 	return 0;
 }
 
@@ -165,7 +185,9 @@ int at_sweep(struct at_sweep_context *context)
 static __noinline int at_window_container_removed(__u64 container)
 {
 	at_overflow_leave(container);
-	at_sweep_window(bpf_map_lookup_elem(&kubearmor_alert_throttle, &container), container, AT_ENDED_BY_CONTAINER);
+	/* Twice in a bridge: the window may have moved in between. To close one that is closed changes nothing. */
+	for (int i = 0; i < (at_bridge ? 2 : 1); i++)
+		at_sweep_window(at_window_at(container), container, AT_ENDED_BY_CONTAINER);
 	at_account_remove(container);
 	return 0;
 }

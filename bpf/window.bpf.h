@@ -59,6 +59,8 @@ struct {
 	__type(value, __u64);
 } window_requests SEC(".maps");
 
+#include "handover.bpf.h"
+
 static __always_inline struct at_throttle *at_overflow_window(__u32 profile)
 {
 	__u32 key = profile & (AT_PROFILES_MAX - 1);
@@ -106,7 +108,7 @@ static __noinline int at_window_report(struct at_throttle *throttle, __u64 conta
 	if (!throttle || !state)
 		return 0;
 	bpf_spin_lock(&throttle->lock);
-	if (throttle->container == container && !(throttle->flags & AT_THROTTLE_REPORTING) &&
+	if (at_window_holds(throttle, container) && !(throttle->flags & AT_THROTTLE_REPORTING) &&
 	    at_throttle_is_due(throttle)) {
 		throttle->flags |= AT_THROTTLE_REPORTING;
 		due = 1;
@@ -135,9 +137,10 @@ static __noinline int at_window_report(struct at_throttle *throttle, __u64 conta
 }
 
 /* The container's own window, made if there is room; NULL where the map is full. */
-static __always_inline struct at_throttle *at_window_of(__u64 container, __u64 now)
+static __always_inline struct at_throttle *at_window_of(__u64 container, __u64 now, struct at_settings *s)
 {
-	struct at_throttle *throttle = bpf_map_lookup_elem(&kubearmor_alert_throttle, &container);
+	const int moves = at_windows_move_before(s);
+	struct at_throttle *throttle = at_window_at(container);
 	struct at_overflow_member *member;
 
 	if (throttle)
@@ -150,9 +153,9 @@ static __always_inline struct at_throttle *at_window_of(__u64 container, __u64 n
 			return NULL;
 		*(volatile __u64 *)&member->tried_ns = now;
 	}
-	if (at_give_birth(&kubearmor_alert_throttle, container) == 0)
+	if (at_window_new(container, moves) == 0)
 		at_overflow_leave(container);
-	return bpf_map_lookup_elem(&kubearmor_alert_throttle, &container);
+	return at_window_at(container);
 }
 
 /* Decides in this window if it is still `owner`'s, and reports what that brought about. -1: it is not. */
@@ -163,6 +166,7 @@ static __noinline int at_window_decide_in(struct at_throttle *throttle, __u64 ow
 	int decision = -1;
 	int due = 0;
 	__u64 limits;
+	int before;
 
 	if (!throttle || !admission || !s)
 		return -1;
@@ -171,9 +175,10 @@ static __noinline int at_window_decide_in(struct at_throttle *throttle, __u64 ow
 		trigger.host_pid = bpf_get_current_pid_tgid() >> 32;
 		bpf_get_current_comm(trigger.comm, sizeof(trigger.comm));
 	}
+	before = at_lies_before(throttle, owner);
 	AT_RACE_POINT();
 	bpf_spin_lock(&throttle->lock);
-	if (throttle->container == owner) {
+	if (at_window_takes(throttle, owner, before, s)) {
 		/* Read under the lock: no decision is made under limits older than those of the decision before it. */
 		limits = at_limits(s, admission->profile);
 		decision = AT_PASSED;
@@ -188,6 +193,17 @@ static __noinline int at_window_decide_in(struct at_throttle *throttle, __u64 ow
 	return decision;
 }
 
+/* An alert that is decided nowhere any more: it is lost, like one that found no room in the ring. */
+static __always_inline int at_window_lose(__u64 container)
+{
+	struct at_ring_state *state = at_ring_state(AT_RING_ENFORCEMENT);
+
+	if (state)
+		__sync_fetch_and_add(&state->number, 1);
+	at_ring_count(AT_RING_ENFORCEMENT, container, AT_EVENT_ALERT, 0);
+	return 0;
+}
+
 /*
  * May this Block alert go out? Counts it either way. The verdict on the operation has been given before, and does not
  * depend on the answer.
@@ -196,15 +212,18 @@ static __noinline int at_window_admit(const struct at_admission *admission)
 {
 	struct at_settings *s = at_settings();
 	struct at_throttle *throttle;
-	int decision;
+	int decision = -1;
 
 	if (!admission || !s)
 		return 1;
 	at_count(AT_COUNTER_MATCHED, 1);
 	if (!AT_LIMITS_ON(at_limits(s, admission->profile)))
 		return 1;
-	decision = at_window_decide_in(at_window_of(admission->container, admission->now_ns), admission->container,
-				       admission, s);
+	for (int i = 0; i < (at_bridge ? AT_BRIDGE_TRIES : 1) && decision < 0; i++)
+		decision = at_window_decide_in(at_window_of(admission->container, admission->now_ns, s),
+					       admission->container, admission, s);
+	if (decision < 0 && at_comes_too_late(s))
+		return at_window_lose(admission->container);
 	if (decision < 0) {
 		throttle = at_overflow_window(admission->profile);
 		if (!throttle)
@@ -219,26 +238,39 @@ static __noinline int at_window_admit(const struct at_admission *admission)
 	return 0;
 }
 
+/* Under its lock: a loss belongs to the owner's value, to one that its window is on its way to as well. */
+static __always_inline int at_window_add_loss(struct at_throttle *throttle, __u64 owner)
+{
+	int counted = 0;
+
+	bpf_spin_lock(&throttle->lock);
+	if (throttle->container == owner && !(at_bridge && throttle->flags & AT_THROTTLE_MOVED)) {
+		throttle->lost += 1;
+		counted = 1;
+	}
+	bpf_spin_unlock(&throttle->lock);
+	return counted;
+}
+
 static __noinline int at_window_count_loss(__u64 container)
 {
 	struct at_throttle *throttle = bpf_map_lookup_elem(&kubearmor_alert_throttle, &container);
-	__u64 owner = container;
+	struct at_overflow_member *member;
 
-	if (!throttle) {
-		struct at_overflow_member *member = bpf_map_lookup_elem(&overflow_members, &container);
-
-		if (!member)
+	if (!throttle && at_bridge) {
+		throttle = bpf_map_lookup_elem(&throttle_before, &container);
+		if (throttle && at_window_add_loss(throttle, container))
 			return 0;
-		throttle = at_overflow_window((__u32)member->profile);
-		owner = 0;
+		/* It has been frozen: then there is a place for it. */
+		throttle = bpf_map_lookup_elem(&kubearmor_alert_throttle, &container);
 	}
-	if (!throttle)
+	if (throttle)
+		return at_window_add_loss(throttle, container);
+	member = bpf_map_lookup_elem(&overflow_members, &container);
+	if (!member)
 		return 0;
-	bpf_spin_lock(&throttle->lock);
-	if (throttle->container == owner)
-		throttle->lost += 1;
-	bpf_spin_unlock(&throttle->lock);
-	return 0;
+	throttle = at_overflow_window((__u32)member->profile);
+	return throttle ? at_window_add_loss(throttle, 0) : 0;
 }
 
 #include "sweep.bpf.h"

@@ -25,7 +25,7 @@ static __always_inline bool at_is_our_map(const void *map)
 	       map == &members || map == &members_missed || map == &containers || map == &counters || map == &kubearmor_alert_throttle ||
 	       map == &enforcement_ring || map == &audit_ring || map == &ring_states || map == &ring_accounts ||
 	       map == &ring_account_common || map == &overflow_windows || map == &overflow_members ||
-	       map == &window_requests || map == &births || map == &scratch || map == &execs ||
+	       map == &window_requests || map == &throttle_before || map == &births || map == &scratch || map == &execs ||
 	       map == &own_links;
 }
 

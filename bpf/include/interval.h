@@ -64,6 +64,8 @@ struct at_interval {
 
 #define AT_THROTTLE_REMOVED 0x1   /* the container is gone: free this once all is reported */
 #define AT_THROTTLE_REPORTING 0x2 /* a CPU holds ring space for what is due first */
+#define AT_THROTTLE_ARRIVING 0x4  /* a place in the larger or smaller map, whose window is not in it yet */
+#define AT_THROTTLE_MOVED 0x8     /* nothing changes here any more: the window is in the other map, or on its way there */
 
 struct at_throttle {
 	struct bpf_spin_lock lock;
@@ -203,6 +205,24 @@ AT_INLINE enum at_decision at_throttle_admit(struct at_throttle *throttle, const
 	at_interval_count(at_interval_at(throttle, throttle->count - 1), admission, t);
 	throttle->dropped += 1;
 	return decision;
+}
+
+/* Everything of a window that has been frozen (AT_THROTTLE_MOVED), into the place that waits for it in another map. */
+AT_INLINE void at_throttle_carry(struct at_throttle *to, const struct at_throttle *from)
+{
+	to->flags = from->flags & AT_THROTTLE_REMOVED;
+	to->window = from->window;
+	to->profile = from->profile;
+	to->first = from->first;
+	to->count = from->count;
+	to->matched = from->matched;
+	to->dropped = from->dropped;
+	/* What the ring did not take was counted here from the moment on in which the place was there. */
+	to->lost += from->lost;
+	to->lost_reported = from->lost_reported;
+	to->containers = from->containers;
+	for (int i = 0; i < AT_INTERVALS; i++)
+		to->intervals[i] = from->intervals[i];
 }
 
 /* Something waits for space in the ring. */

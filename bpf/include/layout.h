@@ -135,7 +135,8 @@ struct at_container {
 	__u32 mnt_ns;
 	__u64 root_dev;    /* s_dev of the root filesystem, kernel encoding; 0: unknown */
 	__u64 root_ino;    /* inode of the root directory in that filesystem; 0: the filesystem's own root */
-	__u64 reserved;
+	__s32 children;     /* cgroups below it that programs have made members, less those that have gone */
+	__u32 children_max; /* from then on its cgroups are no members, and found by their ancestors */
 };
 #define AT_CONTAINER_PRIVILEGED 0x1 /* may mount and pivot_root */
 #define AT_CONTAINER_GATED 0x2      /* frozen until its rules are in */
@@ -159,10 +160,13 @@ struct at_settings {
 	__u64 limits[AT_PROFILES_MAX];
 	__s64 realtime_offset_ns; /* CLOCK_REALTIME - CLOCK_BOOTTIME, sampled by user space each second */
 	__u32 layout_version;
-	__u32 active;             /* generation of the set of programs that decides and emits */
+	__u32 active;             /* generation of the set of programs that decides and emits; AT_ACTIVE_* */
 	__u32 fail_closed;        /* FAIL_MODE=closed */
 	__u32 init_mnt_ns;        /* inode number of the host's mount namespace, /proc/1/ns/mnt */
 };
+
+/* In `active`, of a set that is a bridge: it takes over the windows from the map of the set before (handover.bpf.h). */
+#define AT_ACTIVE_MOVING 0x80000000u
 
 /* What the records of the rings are. */
 enum at_event_type {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * Random histories of one window: alerts, sweeps, limits that change, policies that go, and a ring that has room or
- * has none. Whatever happens, each crossing is in exactly one report, a threshold comes before its report and once, and
- * the reports add up to what was dropped and lost.
+ * has none; and now and then it moves into another map. Whatever happens, each crossing is in exactly one report, a
+ * threshold comes before its report and once, and the reports add up to what was dropped and lost.
  *
  *   interval_host <seed> <steps>
  */
@@ -18,7 +18,7 @@ static uint64_t on = 1, n = 2, seconds = 2, generation;
 static uint64_t matched, passed, dropped, crossed, lost;
 /* What was reported of it. */
 static uint64_t thresholds, reports, reported_dropped, reported_crossed, reported_lost, joined;
-static uint64_t open_start;
+static uint64_t open_start, moved;
 
 static uint64_t limits(void)
 {
@@ -118,6 +118,24 @@ static void change_limits(void)
 	}
 }
 
+/* Frozen, and copied into its place in another map; a loss may come in between. */
+static void move(void)
+{
+	static struct at_throttle before;
+	uint64_t late = passed > lost && one_in(2);
+
+	before = throttle;
+	before.flags |= AT_THROTTLE_MOVED;
+	memset(&throttle, 0, sizeof(throttle));
+	throttle.container = 7;
+	throttle.flags = AT_THROTTLE_ARRIVING;
+	throttle.lost = late;
+	lost += late;
+	at_throttle_carry(&throttle, &before);
+	CHECK(throttle.flags == 0 && throttle.container == 7);
+	moved++;
+}
+
 static void check(void)
 {
 	uint64_t waiting_dropped = 0, waiting_crossed = 0, waiting_lost = 0;
@@ -166,6 +184,10 @@ int main(int argc, char **argv)
 			if (one_in(40))
 				at_throttle_close(&throttle, limits(), now, AT_ENDED_BY_POLICY);
 			break;
+		case 3:
+			if (one_in(20))
+				move();
+			break;
 		default:
 			alert();
 		}
@@ -178,7 +200,7 @@ int main(int argc, char **argv)
 	CHECK(at_throttle_is_quiet(&throttle));
 	CHECK(thresholds == reports && reported_dropped == dropped && reported_crossed == crossed);
 	/* The history had everything in it that this is about. */
-	CHECK(steps < 100000 || (crossed > 1000 && joined > 10 && reports > 1000 && lost > 100));
+	CHECK(steps < 100000 || (crossed > 1000 && joined > 10 && reports > 1000 && lost > 100 && moved > 100));
 	printf("%llu alerts, %llu crossings, %llu reports, %llu of them of several intervals\n",
 	       (unsigned long long)matched, (unsigned long long)crossed, (unsigned long long)reports,
 	       (unsigned long long)joined);

@@ -54,7 +54,9 @@ class Ring {
       errno = error;
       return nullptr;
     }
-    return std::unique_ptr<Ring>(new Ring(fd, size, page, consumer, producer));
+    std::unique_ptr<Ring> ring(new Ring(fd, size, page, consumer, producer));
+    // Without a descriptor of its own it would never be found readable.
+    return ring->fd() < 0 ? nullptr : std::move(ring);
   }
   ~Ring() {
     munmap(consumer_, page_);

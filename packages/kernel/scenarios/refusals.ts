@@ -37,11 +37,24 @@ export default (guest: Guest): void => {
   const { scope } = guest.args as { readonly scope: 'machine' | 'process' };
   guest.report('as root', { result: open({}) });
   if (scope === 'machine') return;
-  guest.report('no more than needed', { result: open({}, withCapabilities('bpf', 'perfmon', 'sys_ptrace')) });
-  guest.report('without ptrace', { result: open({}, withCapabilities('bpf', 'perfmon')) });
-  guest.report('without perfmon', { result: open({}, withCapabilities('bpf', 'sys_ptrace')) });
-  guest.report('without bpf', { result: open({}, withCapabilities('perfmon', 'sys_ptrace')) });
+  guest.report('no more than needed', {
+    result: open({}, withCapabilities('bpf', 'perfmon', 'sys_ptrace', 'dac_read_search')),
+  });
+  guest.report('without ptrace', { result: open({}, withCapabilities('bpf', 'perfmon', 'dac_read_search')) });
+  guest.report('without search', { result: open({}, withCapabilities('bpf', 'perfmon', 'sys_ptrace')) });
+  guest.report('without perfmon', {
+    result: open({}, withCapabilities('bpf', 'sys_ptrace', 'dac_read_search')),
+  });
+  guest.report('without bpf', {
+    result: open({}, withCapabilities('perfmon', 'sys_ptrace', 'dac_read_search')),
+  });
   guest.report('another filesystem', { result: open({ pinDir: '/run/alert-throttle' }) });
+  guest.report('root of the filesystem', { result: open({ pinDir: '/sys/fs/bpf' }) });
+  const readOnly = 'mount -o remount,bind,ro /sys/fs/bpf && exec "$@"';
+  guest.report('read-only', { result: open({}, ['unshare', '-m', 'sh', '-c', readOnly, 'sh']) });
+  guest.report('own pid namespace', { result: open({}, ['unshare', '-p', '-f', '--mount-proc']) });
+  guest.report('own cgroup namespace', { result: open({}, ['unshare', '-C']) });
+  guest.report('no mount namespace of the host', { result: open({ hostMountNamespace: '/proc/0/ns/mnt' }) });
   guest.report('no cgroups there', { result: open({ cgroupRoot: '/run' }) });
   guest.report('no object', { result: open({ object: '/w/absent.o' }) });
   guest.report('no object of ours', { result: open({ object: '/w/package.json' }) });

@@ -1,7 +1,11 @@
 // Which cgroups are containers, and which rule set and profile of limits each has: maps `containers` and `members`.
+//
+// `members` is an index that saves the programs a walk: a cgroup that is not in it is the container's that one of its
+// ancestors is, once `members_missed` says that there are such. So what is below a container may be left out, or put out
+// to make room, and nothing escapes; the containers' own cgroups have to be in it.
 import { KernelError } from './errors.ts';
 import * as layout from './layout.ts';
-import { u64Key, wordsOf, type Maps } from './maps.ts';
+import { u32Key, u64Key, wordsOf, type Maps } from './maps.ts';
 
 export interface ContainerFacts {
   readonly cgroupId: bigint;
@@ -23,21 +27,28 @@ export interface RegisteredContainer extends ContainerFacts {
 interface Slot {
   readonly slot: number;
   container: RegisteredContainer;
+  /** Its cgroups in `members`, those aside that programs have added since they were listed, which go as they came. */
+  members: ReadonlySet<bigint>;
 }
 
 const { offsets } = layout.container;
-/** Words of a new container: all but the reserved one. */
-const WRITTEN_BYTES = offsets.reserved;
+/** Of a known container, what is user space's; the rest is the programs'. */
+const WRITTEN_BYTES = offsets.children;
 /** In a known container: all of these at once, as programs change flags beside them. */
 const FLAGS_OF_OURS = layout.CONTAINER_PRIVILEGED;
 
 /** A child cgroup that is made while its siblings are listed shows in the next list; a fork bomb of cgroups must end too. */
 const MAX_LISTS = 100;
+/** A container may take that part of `members` for cgroups below its own that are there when it is registered, and the
+ * same for those that it makes later. */
+const SHARE = 1 / 16;
+const MEMBERS_MISSED = 'members_missed';
 
 export class Containers {
   readonly #maps: Maps;
   readonly #slots = new Map<bigint, Slot>();
   readonly #capacity: number;
+  readonly #share: number;
   readonly #free: number[] = [];
   /** No longer a container's, but a program may still be reading them. */
   #limbo: number[] = [];
@@ -45,10 +56,13 @@ export class Containers {
   constructor(maps: Maps) {
     this.#maps = maps;
     this.#capacity = maps.info('containers').maxEntries;
+    this.#share = Math.ceil(maps.info('members').maxEntries * SHARE);
+    const members = this.#membersByContainer();
     maps.entries('containers').forEach(({ value }, slot) => {
       const container = decodeContainer(value);
-      if (container) this.#slots.set(container.cgroupId, { slot, container });
-      else this.#free.push(slot);
+      if (!container) return this.#free.push(slot);
+      const { cgroupId } = container;
+      return this.#slots.set(cgroupId, { slot, container, members: members.get(cgroupId) ?? new Set() });
     });
   }
 
@@ -71,7 +85,7 @@ export class Containers {
    * is taken over, as the kernel may have missed its exec; the contrary is not. `descendants` lists the cgroups below,
    * after the container's own is a member: from then on the programs hand the membership to children that are made, and
    * it is asked until it names none that is new. Throws NO_ROOM; a container that was not registered before is not
-   * registered then, one that was is replaced but for cgroups that found no room.
+   * registered then.
    */
   register(container: RegisteredContainer, starting: boolean, descendants: () => readonly bigint[]): void {
     const known = this.#slots.get(container.cgroupId);
@@ -79,12 +93,13 @@ export class Containers {
     if (slot === undefined) throw noRoom('containers', this.#capacity);
     if (known) this.#rewrite(slot, container, starting);
     else {
-      const words = wordsOf(encodeContainer(container, starting).subarray(0, WRITTEN_BYTES));
+      const words = wordsOf(encodeContainer(container, starting, this.#share));
       this.#maps.storeWords('containers', slot, 0, words);
     }
-    this.#slots.set(container.cgroupId, { slot, container });
+    const entry: Slot = { slot, container, members: known?.members ?? new Set() };
+    this.#slots.set(container.cgroupId, entry);
     try {
-      this.#addMembers(container.cgroupId, slot, descendants);
+      entry.members = this.#addMembers(container.cgroupId, slot, descendants);
     } catch (error) {
       if (!known) this.remove(container.cgroupId);
       throw error;
@@ -104,11 +119,8 @@ export class Containers {
   remove(cgroupId: bigint): boolean {
     const entry = this.#slots.get(cgroupId);
     if (!entry) return false;
-    const ofContainer = this.#maps
-      .entries('members')
-      .filter(({ value }) => layout.member.decode(value).container === cgroupId)
-      .map(({ key }) => key);
-    this.#maps.removeAll('members', ofContainer);
+    // Cgroups that it has made go with their removal, in the kernel; what is still there then is nobody's.
+    this.#maps.removeAll('members', [u64Key(cgroupId), ...[...entry.members].map(u64Key)]);
     this.#maps.storeWords('containers', entry.slot, 0, [0n]);
     this.#slots.delete(cgroupId);
     this.#limbo.push(entry.slot);
@@ -127,7 +139,7 @@ export class Containers {
 
   /** Programs decide by it meanwhile, and clear AT_CONTAINER_STARTING. */
   #rewrite(slot: number, container: RegisteredContainer, starting: boolean): void {
-    const encoded = encodeContainer(container, false);
+    const encoded = encodeContainer(container, false, this.#share);
     const set = container.privileged ? layout.CONTAINER_PRIVILEGED : 0;
     const clear = (FLAGS_OF_OURS & ~set) | (starting ? 0 : layout.CONTAINER_STARTING);
     const words = wordsOf(encoded.subarray(offsets.pid_ns, WRITTEN_BYTES));
@@ -137,30 +149,77 @@ export class Containers {
     this.#maps.storeWords('containers', slot, offsets.ruleset, [encoded.readBigUInt64LE(offsets.ruleset)]);
   }
 
-  #addMembers(cgroupId: bigint, slot: number, descendants: () => readonly bigint[]): void {
+  #addMembers(cgroupId: bigint, slot: number, descendants: () => readonly bigint[]): ReadonlySet<bigint> {
     const member = layout.member.encode({ container: cgroupId, slot });
     const members = new Set<bigint>();
-    let fresh: readonly bigint[] = [cgroupId];
-    for (let lists = 0; fresh.length > 0 && lists < MAX_LISTS; lists++) {
+    this.#addOwn(cgroupId, member);
+    members.add(cgroupId);
+    for (let lists = 0; lists < MAX_LISTS; lists++) {
+      const fresh = descendants().filter((id) => !members.has(id));
+      if (fresh.length === 0) return members;
       for (const id of fresh) {
-        this.#addMember(id, member);
+        if (members.size > this.#share || !this.#tryToAdd(id, member)) {
+          this.#leaveOut();
+          return members;
+        }
         members.add(id);
       }
-      fresh = descendants().filter((id) => !members.has(id));
+    }
+    this.#leaveOut();
+    return members;
+  }
+
+  /** The cgroup of a container itself: others' children make room for it. */
+  #addOwn(cgroupId: bigint, member: Buffer): void {
+    if (this.#tryToAdd(cgroupId, member)) return;
+    this.#makeRoom();
+    if (!this.#tryToAdd(cgroupId, member)) throw this.#noRoomForMembers();
+  }
+
+  #tryToAdd(id: bigint, member: Buffer): boolean {
+    try {
+      this.#maps.update('members', u64Key(id), member);
+      return true;
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'E2BIG')) throw error;
+      return false;
     }
   }
 
-  #addMember(id: bigint, member: Buffer): void {
-    try {
-      this.#maps.update('members', u64Key(id), member);
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'E2BIG')) throw error;
-      throw noRoom('members', this.#maps.info('members').maxEntries);
+  /** From now on cgroups that are no members are looked for by their ancestors. Throws NO_ROOM where programs cannot. */
+  #leaveOut(): void {
+    if (!this.#maps.has(MEMBERS_MISSED)) throw this.#noRoomForMembers();
+    this.#maps.update(MEMBERS_MISSED, u32Key(0), u64Key(1n));
+  }
+
+  /** Puts out what is nobody's any more, and of the containers that have most, what lies below them. */
+  #makeRoom(): void {
+    this.#leaveOut();
+    const all = [...this.#membersByContainer()];
+    const nobodys = all.filter(([container]) => !this.#slots.has(container)).flatMap(([, ids]) => [...ids]);
+    const [largest] = all
+      .filter(([container]) => this.#slots.has(container))
+      .sort(([, one], [, other]) => other.size - one.size)
+      .map(([container, ids]) => [...ids].filter((id) => id !== container));
+    this.#maps.removeAll('members', [...nobodys, ...(largest ?? [])].map(u64Key));
+  }
+
+  #membersByContainer(): Map<bigint, Set<bigint>> {
+    const all = new Map<bigint, Set<bigint>>();
+    for (const { key, value } of this.#maps.entries('members')) {
+      const { container } = layout.member.decode(value);
+      const ids = all.get(container) ?? new Set();
+      all.set(container, ids.add(key.readBigUInt64LE()));
     }
+    return all;
+  }
+
+  #noRoomForMembers(): KernelError {
+    return noRoom('members', this.#maps.info('members').maxEntries);
   }
 }
 
-function encodeContainer(container: RegisteredContainer, starting: boolean): Buffer {
+function encodeContainer(container: RegisteredContainer, starting: boolean, share: number): Buffer {
   return layout.container.encode({
     container: container.cgroupId,
     ruleset: container.ruleSet === undefined ? layout.NO_RULESET : BigInt(container.ruleSet),
@@ -171,6 +230,8 @@ function encodeContainer(container: RegisteredContainer, starting: boolean): Buf
     mnt_ns: container.mntNs,
     root_dev: container.rootDev,
     root_ino: container.rootIno,
+    children: 0,
+    children_max: share,
   });
 }
 

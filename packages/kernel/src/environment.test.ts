@@ -3,14 +3,18 @@ import { checkEnvironment, readEnvironment, type EnvironmentFacts } from './envi
 import type { KernelCode } from './errors.ts';
 
 const places = { pinDir: '/sys/fs/bpf/alert-throttle', cgroupRoot: '/sys/fs/cgroup' };
-const [PTRACE, ADMIN, PERFMON, BPF] = [1n << 19n, 1n << 21n, 1n << 38n, 1n << 39n] as const;
+const [OVERRIDE, SEARCH, PTRACE] = [1n << 1n, 1n << 2n, 1n << 19n] as const;
+const [ADMIN, PERFMON, BPF] = [1n << 21n, 1n << 38n, 1n << 39n] as const;
 const good: EnvironmentFacts = {
   btf: true,
   lsm: 'lockdown,capability,landlock,yama,apparmor,bpf\n',
   lockdown: 'none [integrity] confidentiality\n',
   cgroupFs: 0x63677270,
   pinFs: 0xcafe4a11,
-  capabilities: PTRACE | PERFMON | BPF,
+  pinRoot: false,
+  capabilities: SEARCH | PTRACE | PERFMON | BPF,
+  pidNs: 0xeffffffc,
+  cgroupNs: 0xeffffffb,
 };
 
 function refusal(facts: Partial<EnvironmentFacts>): unknown {
@@ -23,17 +27,23 @@ function refusal(facts: Partial<EnvironmentFacts>): unknown {
 }
 
 describe('the environment', () => {
-  test('CAP_SYS_ADMIN stands for CAP_BPF and CAP_PERFMON, and lockdown is not in every kernel', () => {
+  test('some capabilities stand for others, and lockdown is not in every kernel', () => {
     expect(refusal({})).toBeUndefined();
-    expect(refusal({ capabilities: ADMIN | PTRACE })).toBeUndefined();
+    expect(refusal({ capabilities: ADMIN | PTRACE | SEARCH })).toBeUndefined();
+    expect(refusal({ capabilities: BPF | PERFMON | PTRACE | OVERRIDE })).toBeUndefined();
     expect(refusal({ lockdown: undefined })).toBeUndefined();
   });
 
   test.each<[KernelCode, string, Partial<EnvironmentFacts>]>([
-    ['NO_PERMISSION', 'CAP_PERFMON', { capabilities: BPF | PTRACE }],
-    ['NO_PERMISSION', 'CAP_BPF', { capabilities: PERFMON | PTRACE }],
-    ['NO_PERMISSION', 'CAP_SYS_PTRACE', { capabilities: BPF | PERFMON | ADMIN }],
-    ['NO_PERMISSION', 'CAP_SYS_PTRACE and CAP_PERFMON and CAP_BPF', { capabilities: 0n }],
+    ['NO_PERMISSION', 'CAP_PERFMON', { capabilities: SEARCH | BPF | PTRACE }],
+    ['NO_PERMISSION', 'CAP_BPF', { capabilities: SEARCH | PERFMON | PTRACE }],
+    ['NO_PERMISSION', 'CAP_SYS_PTRACE', { capabilities: SEARCH | BPF | PERFMON | ADMIN }],
+    ['NO_PERMISSION', 'CAP_DAC_READ_SEARCH', { capabilities: BPF | PERFMON | PTRACE | ADMIN }],
+    [
+      'NO_PERMISSION',
+      'CAP_DAC_READ_SEARCH and CAP_SYS_PTRACE and CAP_PERFMON and CAP_BPF',
+      { capabilities: 0n },
+    ],
     ['NO_BTF', '/sys/kernel/btf/vmlinux', { btf: false }],
     ['LOCKDOWN', 'confidentiality', { lockdown: 'none integrity [confidentiality]\n' }],
     ['NO_BPF_LSM', 'without bpf', { lsm: 'lockdown,capability,yama,apparmor' }],
@@ -41,6 +51,10 @@ describe('the environment', () => {
     ['NO_CGROUP2', '/sys/fs/cgroup', { cgroupFs: 0x01021994 }],
     ['NO_BPFFS', '/sys/fs/bpf/alert-throttle', { pinFs: 0x62656572 }],
     ['NO_BPFFS', '/sys/fs/bpf/alert-throttle', { pinFs: undefined }],
+    ['BAD_PIN_DIR', 'root of the BPF filesystem', { pinRoot: true }],
+    ['NO_HOST_NAMESPACE', 'pid namespace', { pidNs: 0xf0000001 }],
+    ['NO_HOST_NAMESPACE', 'cgroup namespace', { cgroupNs: 0xf0000001 }],
+    ['NO_HOST_NAMESPACE', 'pid namespace', { pidNs: undefined }],
   ])('%s names %s', (code, named, facts) => {
     expect(refusal(facts)).toMatchObject({ code, message: expect.stringContaining(named) as string });
   });
@@ -49,6 +63,12 @@ describe('the environment', () => {
     expect(refusal({ lsm: 'lockdown,capability,yama\n' })).toMatchObject({
       hint: 'Boot with lsm=lockdown,yama,bpf.',
     });
+  });
+
+  test('the root of a mounted filesystem is told from a folder in it', () => {
+    expect(readEnvironment({ pinDir: '/proc', cgroupRoot: '/proc' }).pinRoot).toBe(true);
+    expect(readEnvironment({ pinDir: '/proc/self', cgroupRoot: '/proc' }).pinRoot).toBe(false);
+    expect(readEnvironment({ pinDir: '/proc/not-there', cgroupRoot: '/proc' }).pinRoot).toBe(false);
   });
 
   test('facts of this machine are read, whatever they are', () => {

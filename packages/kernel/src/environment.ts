@@ -1,16 +1,32 @@
 // What the kernel source needs of the machine, looked at before anything is loaded, so that what is missing is named
 // instead of showing as a failed system call, or as programs that are attached and never called.
-import { existsSync, readFileSync, statfsSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { KernelError } from './errors.ts';
 
 const BPF_FS_MAGIC = 0xcafe4a11;
 const CGROUP2_MAGIC = 0x63677270;
 
-/** Numbers in linux/capability.h. To see the namespaces and the roots of other processes, and to load programs. */
-const NEEDED_CAPABILITIES = { CAP_SYS_PTRACE: 19, CAP_PERFMON: 38, CAP_BPF: 39 } as const;
-const CAP_SYS_ADMIN = 21;
-const INCLUDED_IN_SYS_ADMIN: readonly string[] = ['CAP_PERFMON', 'CAP_BPF'];
+/**
+ * Numbers in linux/capability.h. To look for paths in folders of any user, to see the namespaces and the roots of other
+ * processes, and to load programs.
+ */
+const NEEDED_CAPABILITIES = {
+  CAP_DAC_READ_SEARCH: 2,
+  CAP_SYS_PTRACE: 19,
+  CAP_PERFMON: 38,
+  CAP_BPF: 39,
+} as const;
+/** By the one that stands for others as well. */
+const INCLUDED_IN: Readonly<Record<string, number>> = {
+  CAP_DAC_READ_SEARCH: 1 /* CAP_DAC_OVERRIDE */,
+  CAP_PERFMON: 21 /* CAP_SYS_ADMIN */,
+  CAP_BPF: 21,
+};
+
+/** Inode numbers of the first namespaces, the same in every kernel (include/linux/proc_ns.h). */
+const HOST_PID_NAMESPACE = 0xeffffffc;
+const HOST_CGROUP_NAMESPACE = 0xeffffffb;
 
 export interface EnvironmentFacts {
   readonly btf: boolean;
@@ -21,8 +37,13 @@ export interface EnvironmentFacts {
   /** Type of the filesystem at the root of the cgroup hierarchy; undefined: none. */
   readonly cgroupFs: number | undefined;
   readonly pinFs: number | undefined;
+  /** The folder for pins is the root of its filesystem. */
+  readonly pinRoot: boolean;
   /** Effective capabilities. */
   readonly capabilities: bigint;
+  /** Inode numbers of the namespaces that this process is in; undefined where they cannot be seen. */
+  readonly pidNs: number | undefined;
+  readonly cgroupNs: number | undefined;
 }
 
 export interface EnvironmentPlaces {
@@ -38,20 +59,27 @@ export function readEnvironment({ pinDir, cgroupRoot }: EnvironmentPlaces): Envi
     lockdown: textOf('/sys/kernel/security/lockdown'),
     cgroupFs: fsTypeOf(cgroupRoot),
     pinFs: fsTypeOf(pinDir),
+    pinRoot: isMountedWhole(pinDir, textOf('/proc/self/mountinfo') ?? ''),
     capabilities: BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`),
+    pidNs: namespaceOf('pid'),
+    cgroupNs: namespaceOf('cgroup'),
   };
 }
 
 /** Throws the first thing that is missing. */
 export function checkEnvironment(facts: EnvironmentFacts, { pinDir, cgroupRoot }: EnvironmentPlaces): void {
-  const problem = capabilityProblem(facts) ?? kernelProblem(facts) ?? mountProblem(facts, pinDir, cgroupRoot);
+  const problem =
+    capabilityProblem(facts) ??
+    kernelProblem(facts) ??
+    namespaceProblem(facts) ??
+    mountProblem(facts, pinDir, cgroupRoot);
   if (problem) throw problem;
 }
 
 function capabilityProblem({ capabilities }: EnvironmentFacts): KernelError | undefined {
   const has = (number: number) => ((capabilities >> BigInt(number)) & 1n) === 1n;
   const missing = Object.entries(NEEDED_CAPABILITIES)
-    .filter(([name, number]) => !has(number) && !(has(CAP_SYS_ADMIN) && INCLUDED_IN_SYS_ADMIN.includes(name)))
+    .filter(([name, number]) => !has(number) && !has(INCLUDED_IN[name] ?? number))
     .map(([name]) => name);
   if (missing.length === 0) return undefined;
   return new KernelError(
@@ -89,8 +117,25 @@ function kernelProblem({ btf, lsm, lockdown }: EnvironmentFacts): KernelError | 
   return undefined;
 }
 
+/** Elsewhere, what other processes and cgroups are called is not what the programs see. */
+function namespaceProblem({ pidNs, cgroupNs }: EnvironmentFacts): KernelError | undefined {
+  if (pidNs !== HOST_PID_NAMESPACE)
+    return new KernelError(
+      'NO_HOST_NAMESPACE',
+      'the process is not in the pid namespace of the host, so processes of containers are not to be seen',
+      'Give it the pid namespace of the host: hostPID: true in a pod, --pid=host in Docker.',
+    );
+  if (cgroupNs !== HOST_CGROUP_NAMESPACE)
+    return new KernelError(
+      'NO_HOST_NAMESPACE',
+      'the process is in a cgroup namespace of its own, where cgroups of containers have other paths',
+      'Give it the cgroup namespace of the host: --cgroupns=host in Docker; in a pod, privileged: true or a runtime that shares it.',
+    );
+  return undefined;
+}
+
 function mountProblem(
-  { cgroupFs, pinFs }: EnvironmentFacts,
+  { cgroupFs, pinFs, pinRoot }: EnvironmentFacts,
   pinDir: string,
   cgroupRoot: string,
 ): KernelError | undefined {
@@ -106,7 +151,31 @@ function mountProblem(
       `${pinDir} is not on a BPF filesystem`,
       'Mount it: mount -t bpf bpf /sys/fs/bpf; in a container, mount the host path /sys/fs/bpf.',
     );
+  if (pinRoot)
+    return new KernelError(
+      'BAD_PIN_DIR',
+      `${pinDir} is the root of the BPF filesystem, where others pin their own`,
+      `Set PIN_DIR to a folder in it, such as ${pinDir.replace(/\/+$/, '')}/alert-throttle; it is made where it is not there.`,
+    );
   return undefined;
+}
+
+function namespaceOf(kind: 'pid' | 'cgroup'): number | undefined {
+  try {
+    return statSync(`/proc/self/ns/${kind}`).ino;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Is a whole filesystem mounted there, not only a folder of one? */
+function isMountedWhole(path: string, mountinfo: string): boolean {
+  const real = existsSync(path) ? realpathSync(path) : path;
+  const last = mountinfo
+    .split('\n')
+    .map((line) => line.split(' '))
+    .findLast(([, , , , mountPoint]) => mountPoint === real);
+  return last?.[3] === '/';
 }
 
 function textOf(file: string): string | undefined {

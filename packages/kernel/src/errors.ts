@@ -6,6 +6,8 @@ export const KERNEL_CODES = [
   'NO_BPF_LSM',
   'NO_CGROUP2',
   'NO_BPFFS',
+  'BAD_PIN_DIR',
+  'NO_HOST_NAMESPACE',
   'LOCKDOWN',
   'NO_PERMISSION',
   'BAD_OBJECT',
@@ -16,6 +18,17 @@ export const KERNEL_CODES = [
   'KERNEL_REFUSED',
 ] as const;
 export type KernelCode = (typeof KERNEL_CODES)[number];
+
+/** What a call of the filesystem failed with, as something that an operator can act on. */
+export function named<T>(what: string, hint: string, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (typeof code !== 'string' || error instanceof KernelError) throw error;
+    throw new KernelError('NO_PERMISSION', `${what}: ${code}`, hint, { cause: error });
+  }
+}
 
 /** `hint` says in one sentence what would help; the message, what was found. `log`: what libbpf and the verifier said. */
 export class KernelError extends Error {

@@ -28,6 +28,9 @@ export const HAS = {
 export const COND_READ_ONLY = 1;
 export const COND_OWNER_ONLY = 2;
 
+/** In `active` of the settings. */
+export const ACTIVE_MOVING = 0x8000_0000;
+
 export const CONTAINER_PRIVILEGED = 0x1;
 export const CONTAINER_GATED = 0x2;
 export const CONTAINER_STARTING = 0x4;
@@ -156,7 +159,8 @@ export const container = struct({
   mnt_ns: u32,
   root_dev: u64,
   root_ino: u64,
-  reserved: u64,
+  children: s32,
+  children_max: u32,
 });
 
 export const settings = struct({
@@ -279,6 +283,8 @@ export const throttle = struct({
 });
 
 export const THROTTLE_REMOVED = 0x1;
+export const THROTTLE_ARRIVING = 0x4;
+export const THROTTLE_MOVED = 0x8;
 
 /** Value of the map ring_accounts. */
 const loss = struct({ count: u64, first_ns: u64, last_ns: u64 });

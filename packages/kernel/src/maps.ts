@@ -14,6 +14,10 @@ export class Maps {
     this.#handles = handles;
   }
 
+  get names(): readonly string[] {
+    return [...this.#handles.keys()];
+  }
+
   has(map: string): boolean {
     return this.#handles.has(map);
   }

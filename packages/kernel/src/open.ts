@@ -1,5 +1,6 @@
 // From nothing, or from what an earlier producer left pinned, to a Kernel.
 //
+//   pinned maps of other sizes than wanted ─▶ a bridge takes over first (handover.ts)
 //   pinned set of the same object, active  ─▶ adopted: nothing is loaded
 //   pinned set of another object           ─▶ this one is loaded and attached beside it, on the same maps; `activate`
 //                                             switches, and takes the other down
@@ -7,12 +8,13 @@
 import { existsSync, statSync } from 'node:fs';
 import { OBJECT_FILE, type Binding, type Handle } from '@alert-throttle/native';
 import { checkEnvironment, readEnvironment } from './environment.ts';
-import { KernelError } from './errors.ts';
+import { KernelError, named } from './errors.ts';
+import { handOver } from './handover.ts';
 import { Kernel, type KernelParts } from './kernel.ts';
 import * as layout from './layout.ts';
 import { Maps } from './maps.ts';
 import { objectDigest, Pins, unpinAll, type PinnedSet } from './pins.ts';
-import { adoptMaps, adoptSet, loadAndAttach, openObject, pinSet } from './program-set.ts';
+import { adoptMaps, adoptSet, loadAndAttach, openObject, pinSet, programsOf } from './program-set.ts';
 import { Settings } from './settings.ts';
 import { DEFAULT_SIZES, entriesByMap, type KernelSizes } from './sizes.ts';
 import { bindingOrError, closeAll, DEFAULT_PIN_DIR, lockOrBusy } from './view.ts';
@@ -48,11 +50,19 @@ export function openKernel(options: KernelOptions = {}): Kernel {
   const places = { pinDir, cgroupRoot };
   checkEnvironment(readEnvironment(places), places);
   const pins = new Pins(pinDir, layout.LAYOUT_VERSION);
-  pins.create();
+  named(
+    `${pinDir} cannot be written to`,
+    'Mount the BPF filesystem read-write for it, and let its user make folders there.',
+    () => pins.create(),
+  );
   const lock = lockOrBusy(binding, pinDir);
   const owned: (Handle | undefined)[] = [lock];
   try {
-    const initMntNs = statSync(hostMountNamespace).ino;
+    const initMntNs = named(
+      `${hostMountNamespace} cannot be seen`,
+      'Mount proc without hidepid, and let the process trace others: CAP_SYS_PTRACE, no AppArmor profile that forbids it.',
+      () => statSync(hostMountNamespace).ino,
+    );
     return open({ binding, object, pins, entries, owned, initMntNs });
   } catch (error) {
     closeAll(owned);
@@ -75,14 +85,13 @@ function open(opening: Opening): Kernel {
   const active = activeGeneration(binding, pins);
   const found = pins.sets();
   for (const { folder, generation } of found) if (generation !== active) unpinAll(folder);
-  const current = found.find(({ generation }) => generation === active);
+  const pinned = found.find(({ generation }) => generation === active);
+  const current = pinned && handOver({ binding, object, digest, pins, entries }, pinned);
+  const next = Math.max(current?.generation ?? active, ...found.map(({ generation }) => generation)) + 1;
   const parts =
-    current?.object === digest
+    current?.object === digest && !current.bridge
       ? adopt(opening, current)
-      : load(
-          opening,
-          pins.createSet(Math.max(active, ...found.map(({ generation }) => generation)) + 1, digest),
-        );
+      : load(opening, pins.createSet(next, digest));
   owned.push(...parts.programs.flatMap(({ handle, link }) => [handle, link]));
   return new Kernel({ ...parts, owned, initMntNs, notes: sizeNotes(parts.maps, entries) });
 }
@@ -91,7 +100,7 @@ type Parts = Omit<KernelParts, 'owned' | 'notes' | 'initMntNs'>;
 
 function adopt({ binding, object, pins, owned }: Opening, set: PinnedSet): Parts {
   const file = new binding.ObjectFile(object);
-  const expected = file.programs();
+  const expected = programsOf(file, false);
   file.close();
   const handles = adoptMaps(binding, pins.maps);
   owned.push(...handles.values());

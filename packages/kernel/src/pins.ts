@@ -3,6 +3,7 @@
 //   <pinDir>/                         0700, locked by the producer that runs
 //     <layout version>/maps/<map>     shared by the sets of programs
 //     <layout version>/sets/<generation>-<object>/programs/<program>, links/<program>
+//     <layout version>/sets/<generation>-<object>-bridge/maps/<map>    the same, and maps of another size (handover.ts)
 //
 // A set's folder says which compiled object it is of, as bpffs holds no files of ours. Names have no dots: the kernel
 // refuses them there.
@@ -16,6 +17,8 @@ export interface PinnedSet {
   readonly generation: number;
   /** First 16 digits of the SHA-256 of the object. */
   readonly object: string;
+  /** It takes the windows over into maps of another size, which lie in its folder `maps` until then. */
+  readonly bridge: boolean;
 }
 
 export class Pins {
@@ -45,16 +48,18 @@ export class Pins {
 
   sets(): PinnedSet[] {
     return namesIn(this.#sets).flatMap((name) => {
-      const match = /^([1-9][0-9]*)-([0-9a-f]{16})$/.exec(name);
+      const match = /^([1-9][0-9]*)-([0-9a-f]{16})(-bridge)?$/.exec(name);
       if (!match) return [];
-      return [{ folder: join(this.#sets, name), generation: Number(match[1]), object: match[2] ?? '' }];
+      const [, generation, object = '', bridge] = match;
+      const folder = join(this.#sets, name);
+      return [{ folder, generation: Number(generation), object, bridge: bridge !== undefined }];
     });
   }
 
-  createSet(generation: number, object: string): PinnedSet {
-    const folder = join(this.#sets, `${generation}-${object}`);
-    for (const part of ['programs', 'links']) makeFolder(join(folder, part));
-    return { folder, generation, object };
+  createSet(generation: number, object: string, bridge = false): PinnedSet {
+    const folder = join(this.#sets, `${generation}-${object}${bridge ? '-bridge' : ''}`);
+    for (const part of ['programs', 'links', ...(bridge ? ['maps'] : [])]) makeFolder(join(folder, part));
+    return { folder, generation, object, bridge };
   }
 
   /** Folders of other layout versions. */

@@ -1,7 +1,13 @@
 // A set of programs: loaded, attached and pinned, or adopted from its pins. It decides nothing until its generation is
 // the active one in `settings`, so a new set can be attached beside the old one.
 import { join } from 'node:path';
-import { isNativeError, type Binding, type Handle, type ObjectFile } from '@alert-throttle/native';
+import {
+  isNativeError,
+  type Binding,
+  type Handle,
+  type ObjectFile,
+  type ObjectProgram,
+} from '@alert-throttle/native';
 import { KernelError } from './errors.ts';
 import { namesIn, type PinnedSet } from './pins.ts';
 
@@ -27,13 +33,18 @@ export interface ProgramStatus {
   readonly runTimeNs: bigint;
 }
 
-/** The constant in the object that tells a set its generation. */
+/** The constants in the object that tell a set its generation, and whether it is a bridge. */
 const GENERATION = 'at_generation';
-const ITERATED_MAP = 'kubearmor_alert_throttle';
+const BRIDGE = 'at_bridge';
+export const THROTTLE_MAP = 'kubearmor_alert_throttle';
+/** In a bridge, the throttle map of the set before. */
+export const MAP_BEFORE = 'throttle_before';
+/** Only a bridge has these programs; they iterate over the maps before. */
+const BRIDGE_PROGRAMS: Readonly<Record<string, string>> = { at_move_windows: MAP_BEFORE };
 /** Of which user space stores single words. */
 const MMAPABLE = ['settings', 'containers'];
 /** Memory that the programs of one set use while they run; another set brings its own. */
-const OF_ONE_SET = ['scratch', 'births', 'execs'];
+const OF_ONE_SET = ['scratch', 'births', 'execs', MAP_BEFORE];
 
 export interface Loaded {
   readonly programs: readonly Program[];
@@ -47,32 +58,48 @@ export interface LoadOptions {
   readonly mapFolder: string;
   /** Wanted entries; a map that is pinned already keeps what it has. */
   readonly entries: ReadonlyMap<string, number>;
+  /** Maps that are made anew although they are pinned, and where these are pinned: the set is a bridge. */
+  readonly resized?: ReadonlyMap<string, string>;
 }
 
 /** Opens the object, uses the pinned maps, pins those that are new, loads the programs whose hooks this kernel has. */
-export function openObject({ binding, object, generation, mapFolder, entries }: LoadOptions): ObjectFile {
+export function openObject(options: LoadOptions): ObjectFile {
+  const { binding, object, generation, mapFolder, entries, resized } = options;
   const file = orBadObject(() => new binding.ObjectFile(object));
   const pinned = new Set(namesIn(mapFolder));
   for (const { name, internal } of file.maps()) {
     if (MMAPABLE.includes(name)) file.setMmapable(name);
-    if (internal || OF_ONE_SET.includes(name)) continue;
-    const path = join(mapFolder, name);
-    const wanted = pinned.has(name) ? pinnedEntries(binding, path) : entries.get(name);
+    const isBefore = name === MAP_BEFORE && resized?.has(THROTTLE_MAP) === true;
+    if (internal || (OF_ONE_SET.includes(name) && !isBefore)) continue;
+    const path = resized?.get(name) ?? join(mapFolder, isBefore ? THROTTLE_MAP : name);
+    const keeps = isBefore || (pinned.has(name) && resized?.has(name) !== true);
+    const wanted = keeps ? pinnedEntries(binding, path) : entries.get(name);
     if (wanted !== undefined) file.setMaxEntries(name, wanted);
     file.setPinPath(name, path);
   }
-  if (!file.setConstant(GENERATION, generation)) {
-    file.close();
-    throw new KernelError('BAD_OBJECT', `${object} has no constant ${GENERATION}`, REBUILD);
-  }
+  for (const [constant, value] of [
+    [GENERATION, generation],
+    ...(resized ? [[BRIDGE, 1] as const] : []),
+  ] as const)
+    if (!file.setConstant(constant, value)) {
+      file.close();
+      throw new KernelError('BAD_OBJECT', `${object} has no constant ${constant}`, REBUILD);
+    }
   return file;
 }
 
 const REBUILD = 'Build again: npm run build:kernel.';
 
+/** Programs of an object that a set has. */
+export function programsOf(file: ObjectFile, bridge: boolean): readonly ObjectProgram[] {
+  return file.programs().filter(({ name }) => bridge || BRIDGE_PROGRAMS[name] === undefined);
+}
+
 /** Loads an opened object and attaches its programs; what cannot be attached is named in its `reason`. */
-export function loadAndAttach(binding: Binding, file: ObjectFile): Loaded {
-  const programs = file.programs();
+export function loadAndAttach(binding: Binding, file: ObjectFile, bridge = false): Loaded {
+  const programs = programsOf(file, bridge);
+  for (const { name } of file.programs())
+    if (!programs.some((program) => program.name === name)) file.setAutoload(name, false);
   const missing = missingHooks(
     binding,
     programs.map(({ section }) => section),
@@ -103,7 +130,7 @@ export function loadAndAttach(binding: Binding, file: ObjectFile): Loaded {
         };
       const handle = file.program(name);
       try {
-        const link = file.attach(name, isIterator(section) ? maps.get(ITERATED_MAP) : undefined);
+        const link = attach(file, name, section);
         return { name, hook: section, handle, link, reason: undefined };
       } catch (error) {
         if (!isNativeError(error)) throw error;
@@ -111,6 +138,15 @@ export function loadAndAttach(binding: Binding, file: ObjectFile): Loaded {
       }
     }),
   };
+}
+
+function attach(file: ObjectFile, name: string, section: string): Handle {
+  const iterated = isIterator(section) ? file.map(BRIDGE_PROGRAMS[name] ?? THROTTLE_MAP) : undefined;
+  try {
+    return file.attach(name, iterated);
+  } finally {
+    iterated?.close();
+  }
 }
 
 export function pinSet(binding: Binding, { folder }: PinnedSet, programs: readonly Program[]): void {

@@ -28,6 +28,12 @@ interface Installed {
   readonly holders: Set<RuleSetHandle>;
 }
 
+interface Writing extends Pick<Installed, 'entries' | 'ruleKeys' | 'hintKeys'> {
+  readonly number: number;
+  /** Names that were acquired for it. */
+  readonly taken: (readonly string[])[];
+}
+
 export class RuleSets {
   readonly #maps: Maps;
   readonly #hasher: Hasher;
@@ -99,19 +105,30 @@ export class RuleSets {
     if (used + wanted > this.#capacity[size]) throw noRoom(size, this.#capacity[size]);
   }
 
+  /** Whole or not at all: what a write that fails has done is undone, or the next set of that number would have it, too. */
   #write(number: number, digest: string, entries: RuleSetEntries): Installed {
+    const ruleKeys = entries.rules.map((entry) => keyOfRule(number, entry));
+    const hintKeys = entries.hints.map((entry) => keyOfHint(number, entry));
     const taken: (readonly string[])[] = [];
+    try {
+      this.#writeEntries({ number, entries, ruleKeys, hintKeys, taken });
+    } catch (error) {
+      this.#maps.removeAll('rules', ruleKeys);
+      this.#maps.removeAll('hints', hintKeys);
+      for (const names of taken) this.#names.release(names);
+      throw error;
+    }
+    return { digest, entries, ruleKeys, hintKeys, holders: new Set() };
+  }
+
+  #writeEntries({ number, entries, ruleKeys, hintKeys, taken }: Writing): void {
     const place = (names: readonly string[]): number => {
       const found = this.#names.acquire(names);
-      if (!found) {
-        for (const each of taken) this.#names.release(each);
-        throw noRoom('names', this.#names.capacity);
-      }
+      if (!found) throw noRoom('names', this.#names.capacity);
       taken.push(names);
       if (found.fresh) this.#writeNames(found.index, names);
       return found.index;
     };
-    const ruleKeys = entries.rules.map((entry) => keyOfRule(number, entry));
     const ruleValues = entries.rules.map((entry) =>
       layout.rule.encode({
         rule: entry.rules,
@@ -121,7 +138,6 @@ export class RuleSets {
         source_name_count: entry.sourceNames.length,
       }),
     );
-    const hintKeys = entries.hints.map((entry) => keyOfHint(number, entry));
     const hintValues = entries.hints.map((entry) =>
       layout.hint.encode({
         rule: entry.rule,
@@ -133,7 +149,6 @@ export class RuleSets {
     this.#maps.updateAll('rules', ruleKeys, ruleValues);
     this.#maps.updateAll('hints', hintKeys, hintValues);
     this.#maps.update('rulesets', u32Key(number), layout.ruleset.encode(entries.value));
-    return { digest, entries, ruleKeys, hintKeys, holders: new Set() };
   }
 
   #writeNames(index: number, names: readonly string[]): void {

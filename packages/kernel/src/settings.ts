@@ -9,6 +9,11 @@ import type { Hasher } from './rule-entries.ts';
 
 const { offsets } = layout.settings;
 
+/** Generation of the set that decides and emits; 0: none. */
+export function activeOf({ active }: layout.SettingsValue): number {
+  return active % layout.ACTIVE_MOVING;
+}
+
 export class Settings {
   readonly #maps: Maps;
 
@@ -38,12 +43,17 @@ export class Settings {
   }
 
   get active(): number {
-    return this.read().active;
+    return activeOf(this.read());
   }
 
   /** The set of programs that decides from now on. */
   set active(generation: number) {
     this.#store(offsets.layout_version, [(BigInt(generation) << 32n) | BigInt(layout.LAYOUT_VERSION)]);
+  }
+
+  /** The active set, which is a bridge, moves the windows from now on; until the next set is active. */
+  moveWindows(): void {
+    this.#maps.changeBits('settings', 0, offsets.active, { clear: 0, set: layout.ACTIVE_MOVING });
   }
 
   limits(profile: number): LimitsInForce {

@@ -48,10 +48,13 @@ export interface ThrottleEntry {
 /** Whose value is being freed. */
 const NOBODY = 0xffff_ffff_ffff_ffffn;
 
-/** Undefined for a value that is nobody's any more. */
+/** Of two values of one container, during a hand-over, one holds its window. */
+const ELSEWHERE = layout.THROTTLE_ARRIVING | layout.THROTTLE_MOVED;
+
+/** Undefined for a value that is nobody's any more, or holds no window. */
 export function decodeThrottle(bytes: Buffer): ThrottleEntry | undefined {
   const value = layout.throttle.decode(bytes);
-  if (value.container === NOBODY) return undefined;
+  if (value.container === NOBODY || (value.flags & ELSEWHERE) !== 0) return undefined;
   return {
     container: value.container,
     openedAtNs: value.window.opened_at,

@@ -262,7 +262,7 @@ describe.each(KERNELS)('kernel %s', (kernel) => {
     expect(sum((ends ?? []).map(({ dropped }) => dropped))).toBe(blocked.dropped);
   });
 
-  it('opens nothing and doubles nothing while the programs are replaced, and keeps windows and sizes', () => {
+  it('opens nothing and doubles nothing while programs and maps are replaced, and keeps windows', () => {
     const { refused, sums, limits, notes, alerts, entry, ...rest } = report('upgraded');
     expect(rest).toEqual({ adopted: false, good: 0, windowsBefore: 1, windows: 1, thresholds: 1 });
     expect(limits).toMatchObject({ alertThrottling: true, maxAlertPerSec: 2, throttleSec: 3600 });
@@ -270,8 +270,8 @@ describe.each(KERNELS)('kernel %s', (kernel) => {
     expect({ matched, emitted, lost }).toEqual({ matched: refused, emitted: alerts, lost: 0 });
     expect(entry).toEqual({ matched, dropped, intervals: 1 });
     expect(matched).toBe(emitted + dropped);
-    // What is pinned keeps its size, and says so.
-    expect(notes).toEqual([expect.stringMatching(/was made for \d+, not 20000/)]);
+    // All maps have the sizes that were asked for.
+    expect(notes).toEqual([]);
     expect(report('after the upgrade')).toEqual({
       reports: [{ type: 'thresholdEnded', dropped, endedBy: 'limits' }],
     });

@@ -6,6 +6,7 @@ import { BPF_F_LOCK, Maps, u32Key } from './maps.ts';
 import { Pins, unpinVersions, namesIn } from './pins.ts';
 import { adoptMaps, adoptSet, pinnedPrograms, statusOf, type ProgramStatus } from './program-set.ts';
 import { limitsOf, type LimitsInForce } from './limits.ts';
+import { activeOf } from './settings.ts';
 import { decodeThrottle, type ThrottleEntry } from './throttle-map.ts';
 import type { Counter, Ring } from './layout.ts';
 
@@ -151,7 +152,7 @@ function permitted<T>(open: () => T): T {
 }
 
 function activeGeneration(maps: Maps): number {
-  return settingsOf(maps).active;
+  return activeOf(settingsOf(maps));
 }
 
 function limitsIn(maps: Maps, profile: number): LimitsInForce {

@@ -1,6 +1,7 @@
-// The programs are replaced while a throttled container hammers: it never gets through, and its window goes on.
+// The programs are replaced while a throttled container hammers, with a larger throttle map: it never gets through, and
+// its window goes on.
 import type { Guest } from '@alert-throttle/guest/inside';
-import type { KernelEvent } from '@alert-throttle/kernel';
+import type { KernelEvent, KernelSizes } from '@alert-throttle/kernel';
 import { EnforcingNode } from '../enforcement/node.ts';
 import {
   alertTimes,
@@ -23,7 +24,11 @@ import {
 const NEXT = '/w/native/build/next.bpf.o';
 
 /** The node that has taken over. */
-export async function upgrade(guest: Guest, node: EnforcingNode): Promise<EnforcingNode> {
+export async function upgrade(
+  guest: Guest,
+  node: EnforcingNode,
+  sizes: Partial<KernelSizes>,
+): Promise<EnforcingNode> {
   const limits = { maxAlertPerSec: 2, throttleSec: HOUR };
   node.limit(limits);
   const container = await secretContainer(node, 'upgraded');
@@ -42,7 +47,7 @@ export async function upgrade(guest: Guest, node: EnforcingNode): Promise<Enforc
     } while (!hammering.over);
   })();
   node.kernel.close();
-  const next = new EnforcingNode({ object: NEXT, sizes: { windows: 20_000 } });
+  const next = new EnforcingNode({ object: NEXT, sizes });
   next.protect(container, noSecret);
   next.kernel.activate();
   // Some attempts under the new programs alone.
@@ -55,7 +60,7 @@ export async function upgrade(guest: Guest, node: EnforcingNode): Promise<Enforc
     ...{ adopted: next.kernel.adopted, refused, good, windowsBefore, sums: since(next, before) },
     limits: next.kernel.limits(0),
     windows: next.kernel.throttleMap().length,
-    notes: next.kernel.notes.filter((note) => note.includes('kubearmor_alert_throttle')),
+    notes: next.kernel.notes,
     alerts: alertTimes(events).length,
     thresholds: count(events, 'threshold'),
     entry: { matched: entry?.matched, dropped: entry?.dropped, intervals: entry?.intervals.length },

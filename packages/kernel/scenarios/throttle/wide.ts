@@ -14,19 +14,18 @@ interface Args {
 export default async function wide(guest: Guest): Promise<void> {
   const { containers } = guest.args as Args;
   const room = containers + 64;
-  const node = new EnforcingNode({
+  const sizes = {
+    ...{ containers: room, members: room, windows: room },
     // The audit ring is small, so that a flood overruns it.
-    sizes: {
-      ...{ containers: room, members: room, windows: room },
-      ...{ enforcementRingBytes: 1 << 24, auditRingBytes: 1 << 16 },
-    },
-  });
+    ...{ enforcementRingBytes: 1 << 24, auditRingBytes: 1 << 16 },
+  };
+  const node = new EnforcingNode({ sizes });
   node.kernel.activate();
   await diesSilent(guest, node);
   await policies(guest, node);
   await changingLimits(guest, node);
   await loudNeighbour(guest, node);
-  const next = await upgrade(guest, node);
+  const next = await upgrade(guest, node, { ...sizes, windows: 20_000, rules: 5000, names: 5000 });
   await many(guest, next, containers);
   next.detach();
 }

@@ -61,7 +61,7 @@ __noinline int at_raise(struct at_access *a, int result, __u64 now)
 	slot->event.kind = a->kind;
 	at_copy_args(&slot->event, a);
 	at_describe_task(&slot->event);
-	slot->walk.root_ino = a->walk.root_ino;
+	slot->root_ino = container->root_ino;
 	slot->place = a->file;
 	at_add_path(slot, AT_TEXT_RESOURCE);
 	at_add_task_texts(slot);
@@ -189,7 +189,7 @@ static __always_inline int at_decide_name(struct at_access *a, struct vfsmount *
 	a->flags = 0;
 	a->owner = at_is_owner(inode);
 	at_set_file(a, mnt, dentry);
-	state = at_judge(a);
+	state = at_judge_file(a, mnt, dentry);
 	if (state != AT_WALK_DONE) {
 		/* What the kernel made for itself, a pipe or shared memory, has no path that a file rule could name. */
 		if (state == AT_WALK_INTERNAL && (a->kind == AT_KIND_FILE || a->mode & AT_MODE_NEEDS_PATH))
@@ -220,7 +220,7 @@ static __always_inline int at_decide_hint(struct at_access *a, struct vfsmount *
 	a->flags = AT_EVENT_HINT;
 	a->mode = AT_MODE_HINT | AT_MODE_NO_POSTURE | needs_path;
 	at_set_file(a, mnt, dentry);
-	state = at_judge(a);
+	state = at_judge_file(a, mnt, dentry);
 	if (state != AT_WALK_DONE)
 		a->flags |= AT_EVENT_UNREACHABLE;
 	if (state == AT_WALK_DONE || (needs_path && state != AT_WALK_INTERNAL))

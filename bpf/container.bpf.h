@@ -12,7 +12,7 @@
 struct at_access {
 	struct at_place file;
 	struct at_place source; /* the executable that fromSource is compared with; its hash is 0 where there is none */
-	struct at_walk walk;
+	__u32 ruleset;
 	__u32 slot;          /* of the container */
 	__u32 rule;          /* verdict: number of the rule, AT_RULE_POSTURE, or 0 */
 	__u32 said;          /* rule of the alert that this system call has raised already */
@@ -193,8 +193,7 @@ static __always_inline const struct at_ruleset *at_begin(struct at_access *a, en
 	__builtin_memset(a, 0, sizeof(*a));
 	a->slot = slot;
 	a->silent = active != at_generation;
-	a->walk.ruleset = number;
-	a->walk.root_ino = container->root_ino;
+	a->ruleset = number;
 	a->kind = kind;
 	a->action = AT_ACTION_NONE;
 	return set;

@@ -19,6 +19,7 @@ struct at_slot {
 	__u64 taken;
 	struct at_place place;
 	struct at_walk walk;
+	__u64 root_ino; /* of the container, see struct at_walk */
 	__u32 used;    /* bytes of `text` */
 	__u32 cursor;  /* a path is written from its end to its beginning */
 	__u32 begin;
@@ -102,7 +103,7 @@ __noinline int at_add_path(struct at_slot *slot, __u32 which)
 		return 0;
 	if (!slot->place.dentry)
 		return 0;
-	at_walk_count(&slot->place, &slot->walk);
+	at_walk_count(&slot->place, &slot->walk, slot->root_ino);
 	length = slot->place.length;
 	if (slot->used + length + 1 >= AT_TEXTS_MAX) {
 		slot->event.flags |= AT_EVENT_TRUNCATED;
@@ -111,7 +112,7 @@ __noinline int at_add_path(struct at_slot *slot, __u32 which)
 	slot->begin = slot->used;
 	slot->cursor = slot->used + length;
 	slot->left = slot->place.count;
-	at_begin_walk(&slot->walk, &slot->place);
+	at_begin_walk(&slot->walk, &slot->place, slot->root_ino);
 	bpf_loop(AT_STEPS_MAX, at_text_step, &context, 0);
 	if (slot->cursor != slot->begin) {
 		/* Renamed meanwhile: no text rather than a wrong one. */
@@ -188,6 +189,7 @@ static __always_inline struct at_slot *at_new_event(enum at_event_type type, __u
 	__builtin_memset(&slot->event, 0, sizeof(slot->event));
 	__builtin_memset(&slot->walk, 0, sizeof(slot->walk));
 	slot->walk.flags = AT_WALK_CALM; /* a text that a rename spoils is left out */
+	slot->root_ino = 0;
 	slot->used = 0;
 	slot->event.head.type = type;
 	slot->event.head.time_ns = now;

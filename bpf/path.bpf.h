@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The passes of a walk (walk.bpf.h): counting, hashing, both at once, and comparing with the names of a rule. */
+/*
+ * The passes of a walk (walk.bpf.h): counting, hashing, both at once, and comparing with the names of a rule. Each has
+ * two parts. Up to the root of the mount that the file is seen through, dentries are typed pointers, which are read
+ * without a helper (direct.bpf.h); from there on positions are addresses. What is here does the second part, and ends.
+ */
 #ifndef AT_PATH_BPF_H
 #define AT_PATH_BPF_H
 
-#include "walk.bpf.h"
+#include "direct.bpf.h"
 
 struct at_walk_context { struct at_walk *walk; };
 
-/* The walk goes on without a component: notes how far it came in the mount that it began in. 1 where it is over. */
+/* The root of a mount was reached: notes how far the walk came in the mount that it began in. 1 where it is over. */
 static __always_inline long at_note_crossing(struct at_walk *w)
 {
 	if (!(w->flags & AT_WALK_CROSSED))
@@ -16,16 +20,18 @@ static __always_inline long at_note_crossing(struct at_walk *w)
 	return w->state != AT_WALK_GOING;
 }
 
-/* Counts a component; 1 where the path is too long. */
-static __always_inline long at_count_component(struct at_walk *w, const struct at_component *c)
+/*
+ * Between the two parts of a pass: leaves the mount that the walk began in, if it came to its root and there is more. The
+ * state tells whether the walk goes on.
+ */
+__noinline int at_leave_first_mount(struct at_walk *w, int counts)
 {
-	if (w->depth == AT_DEPTH_MAX || w->length + 1 + c->length > AT_PATH_MAX) {
-		w->state = AT_WALK_UNREACHABLE;
-		return 1;
-	}
-	w->depth++;
-	w->length += 1 + c->length;
-	w->dentry = c->parent;
+	if (!w)
+		return 0;
+	if (w->state == AT_WALK_GOING && w->mnt && (counts || w->depth))
+		at_cross(w);
+	if (counts)
+		at_note_crossing(w);
 	return 0;
 }
 
@@ -41,16 +47,20 @@ static long at_count_step(__u32 index, struct at_walk_context *context)
 		w->state = AT_WALK_RACED;
 		return 1;
 	}
-	at_note_step(w, sequence);
+	if (!(w->flags & AT_WALK_CALM))
+		at_note_step(w, w->dentry, sequence);
 	w->sum = w->print; /* mounts above the first component are of no account */
-	return at_count_component(w, &c);
+	return at_count_component(w, c.length, c.parent);
 }
 
-static __always_inline void at_begin_count(struct at_walk *w, struct at_place *place)
+static __always_inline void at_clear_count(struct at_walk *w, struct at_place *place)
 {
 	place->count = 0;
 	w->length = 0;
-	at_begin_walk(w, place);
+	w->low = 0;
+	w->sum = 0;
+	w->last = 0;
+	w->partials = 0;
 }
 
 static __always_inline void at_end_of_count(const struct at_walk *w, struct at_place *place)
@@ -61,131 +71,53 @@ static __always_inline void at_end_of_count(const struct at_walk *w, struct at_p
 	place->state = w->state == AT_WALK_GOING ? AT_WALK_UNREACHABLE : w->state;
 }
 
-/* First pass: fills all of `place` but the hash. */
-__noinline int at_walk_count(struct at_place *place, struct at_walk *w)
+/* Counts from where the walk has come to: fills all of `place` but the hash. */
+__noinline int at_count_rest(struct at_place *place, struct at_walk *w)
 {
 	struct at_walk_context context = { w };
 
 	if (!place || !w)
 		return 0;
-	w->sum = 0;
-	at_begin_count(w, place);
+	if (w->state == AT_WALK_GOING)
+		bpf_loop(AT_STEPS_MAX, at_count_step, &context, 0);
+	at_end_of_count(w, place);
+	place->print = w->sum;
+	return 0;
+}
+
+/* All of a path without typed pointers, for texts. */
+__noinline int at_walk_count(struct at_place *place, struct at_walk *w, __u64 root_ino)
+{
+	struct at_walk_context context = { w };
+
+	if (!place || !w)
+		return 0;
+	at_clear_count(w, place);
+	at_begin_walk(w, place, root_ino);
 	bpf_loop(AT_STEPS_MAX, at_count_step, &context, 0);
 	at_end_of_count(w, place);
 	place->print = w->sum;
 	return 0;
 }
 
-/* Reads up to 32 bytes of a name, padded with zeros. */
-static __always_inline void at_read_words(struct at_words *words, __u64 name, __u32 length, __u32 from)
-{
-	__u32 size = length - from;
-
-	__builtin_memset(words, 0, sizeof(*words));
-	barrier_var(size); /* the comparison has to be with the very register that is passed on */
-	if (size > sizeof(*words))
-		size = sizeof(*words);
-	bpf_probe_read_kernel(words, size, (void *)(name + from));
-}
-
-/* The keyed hash of a component in the kernel's memory. Global, so that the verifier looks at it once. */
-__noinline __u64 at_hash_component(__u64 name, __u32 length)
-{
-	const struct at_settings *settings = at_settings();
-	struct at_words words;
-	__u64 hash;
-
-	if (!settings)
-		return 0;
-	hash = at_hash_begin(settings->hash_secret, length);
-	for (__u32 from = 0; from < AT_NAME_MAX; from += sizeof(words)) {
-		if (from >= length)
-			break;
-		at_read_words(&words, name, length, from);
-		hash = at_hash_block(hash, words.word);
-	}
-	return at_hash_end(hash);
-}
-
-/* Horner's rule: what was below is now one component further down. */
-static __always_inline __u64 at_hash_append(__u64 below, __u64 component)
-{
-	const struct at_settings *settings = at_settings();
-
-	return settings ? below * at_hash_step(settings->hash_secret) + component : 0;
-}
-
-/* The hash of the ancestor at `depth`, from the hash of the path and the sum of what lies below the ancestor. */
-__noinline __u64 at_ancestor_hash(__u64 path, __u64 below, __u32 depth)
-{
-	const struct at_settings *settings = at_settings();
-
-	return settings ? path - below * at_hash_power(at_hash_step(settings->hash_secret), depth + 1) : 0;
-}
-
-/* Does the rule set have a directory at this depth? `select` - 1 counts through dir_depths[kind][source]. */
-static __always_inline bool at_has_directory(const struct at_walk *w, __u32 depth)
-{
-	__u32 select = w->select, ruleset = w->ruleset, word;
-	const struct at_ruleset *set;
-
-	if (!select || depth >= w->limit || w->partials >= AT_PARTIALS)
-		return false;
-	set = bpf_map_lookup_elem(&rulesets, &ruleset);
-	if (!set)
-		return false;
-	word = (select - 1) * AT_DEPTH_WORDS + (depth >> 6);
-	if (word >= sizeof(set->dir_depths) / sizeof(__u64))
-		return false;
-	return ((const __u64 *)set->dir_depths)[word] >> (depth & 63) & 1;
-}
-
-static __always_inline void at_note_partial(struct at_walk *w, __u32 depth)
-{
-	__u32 at = w->partials;
-
-	if (!at_has_directory(w, depth) || at >= AT_PARTIALS)
-		return;
-	w->partial[at] = w->sum;
-	w->depths[at] = depth;
-	w->partials = at + 1;
-}
-
-/* The component at hand is done with: 1 if it was the first of the path. */
-static __always_inline long at_end_step(struct at_walk *w, const struct at_component *c)
-{
-	at_note_step(w, w->flags & AT_WALK_CALM ? 0 : at_sequence(w->dentry));
-	w->dentry = c->parent;
-	return --w->depth == 0;
-}
-
 static long at_hash_loop(__u32 index, struct at_walk_context *context)
 {
 	struct at_walk *w = context->walk;
 	struct at_component c;
-	__u64 hash;
 
 	if (!at_step(w, &c))
 		return w->state != AT_WALK_GOING;
-	hash = at_hash_component(c.name, c.length);
-	if (!w->last)
-		w->last = hash;
-	at_note_partial(w, w->depth);
-	w->sum = at_hash_append(w->sum, hash);
-	return at_end_step(w, &c);
-}
-
-/* Begins a pass over a path that was counted; true where there is anything to pass. */
-static __always_inline bool at_begin_pass(struct at_walk *w, const struct at_place *place)
-{
-	at_begin_walk(w, place);
-	return place->count;
+	at_hash_at_depth(w, at_hash_component(c.name, c.length));
+	if (!(w->flags & AT_WALK_CALM))
+		at_note_step(w, w->dentry, at_sequence(w->dentry));
+	return at_end_step(w, c.parent);
 }
 
 /* Was the pass over the path that was counted? Otherwise it was renamed meanwhile. */
 static __always_inline bool at_end_pass_over(struct at_walk *w, const struct at_place *place)
 {
-	const bool same = !place->count || (!w->depth && w->print == place->print);
+	const bool same =
+		!place->count || (!w->depth && (w->flags & AT_WALK_CALM || w->print == place->print));
 
 	w->state = same ? AT_WALK_DONE : AT_WALK_RACED;
 	return same;
@@ -195,78 +127,42 @@ static long at_hash_and_count(__u32 index, struct at_walk_context *context)
 {
 	struct at_walk *w = context->walk;
 	struct at_component c;
-	__u64 hash;
 
 	if (!at_step(w, &c))
 		return at_note_crossing(w);
-	hash = at_hash_component(c.name, c.length);
-	if (!w->last)
-		w->last = hash;
-	w->sum = at_hash_append(w->sum, hash);
-	at_note_step(w, 0);
-	w->partial[0] = w->print; /* as w->sum in at_count_step; there are no partial sums here */
-	return at_count_component(w, &c);
+	at_hash_on_the_way(w, at_hash_component(c.name, c.length));
+	return at_count_component(w, c.length, c.parent);
 }
 
-/* Both passes in one, for when nothing is renamed and no ancestor's hash is asked for. */
-__noinline int at_walk_calm(struct at_place *place, struct at_walk *w)
+/* Counts and hashes from where the walk has come to. */
+__noinline int at_calm_rest(struct at_place *place, struct at_walk *w)
 {
 	struct at_walk_context context = { w };
 
 	if (!place || !w)
 		return 0;
-	w->sum = 0;
-	w->last = 0;
-	w->partials = 0;
-	w->partial[0] = 0;
-	at_begin_count(w, place);
-	bpf_loop(AT_STEPS_MAX, at_hash_and_count, &context, 0);
+	if (w->state == AT_WALK_GOING)
+		bpf_loop(AT_STEPS_MAX, at_hash_and_count, &context, 0);
 	at_end_of_count(w, place);
-	place->print = w->partial[0];
 	place->hash = at_hash_append(w->sum, 0);
 	w->flags |= AT_WALK_HASHED;
 	return 0;
 }
 
-/*
- * Second pass: the hash of the path, of its last component, and the sums below those ancestors that the rule set has
- * directories at: the deepest AT_PARTIALS of them above `w->limit`. Ends in AT_WALK_DONE or AT_WALK_RACED.
- */
-__noinline int at_walk_hash(struct at_place *place, struct at_walk *w)
+/* Hashes from where the walk has come to. Ends in AT_WALK_DONE or AT_WALK_RACED. */
+__noinline int at_hash_rest(struct at_place *place, struct at_walk *w)
 {
 	struct at_walk_context context = { w };
 
 	if (!place || !w)
 		return 0;
-	w->sum = 0;
-	w->last = 0;
-	w->partials = 0;
-	if (at_begin_pass(w, place))
+	if (w->state == AT_WALK_GOING && w->depth)
 		bpf_loop(AT_STEPS_MAX, at_hash_loop, &context, 0);
 	if (!at_end_pass_over(w, place))
 		return 0;
 	at_note_partial(w, 0);
 	place->hash = at_hash_append(w->sum, 0);
 	return 0;
-}
-
-/* Is a component that of map `names` at `index`? */
-__noinline int at_same_name(__u64 text, __u32 length, __u32 index)
-{
-	const struct at_name *name = bpf_map_lookup_elem(&names, &index);
-	struct at_words words;
-
-	if (!name || name->length != length)
-		return 0;
-	for (__u32 from = 0; from < AT_NAME_MAX; from += sizeof(words)) {
-		if (from >= length)
-			break;
-		at_read_words(&words, text, length, from);
-		for (int i = 0; i < AT_HASH_WORDS; i++)
-			if (words.word[i] != *(__u64 *)(name->text + from + i * 8))
-				return 0;
-	}
-	return 1;
 }
 
 static long at_confirm_loop(__u32 index, struct at_walk_context *context)
@@ -276,23 +172,108 @@ static long at_confirm_loop(__u32 index, struct at_walk_context *context)
 
 	if (!at_step(w, &c))
 		return w->state != AT_WALK_GOING;
-	if (w->depth >= w->low && w->depth <= w->high &&
-	    !at_same_name(c.name, c.length, w->names + w->depth - w->low))
-		w->differs = 1;
-	return at_end_step(w, &c);
+	if (at_is_asked(w) && !at_same_name(c.name, c.length, w->names + w->depth - w->low))
+		w->flags |= AT_WALK_DIFFERS;
+	if (!(w->flags & AT_WALK_CALM))
+		at_note_step(w, w->dentry, at_sequence(w->dentry));
+	return at_end_step(w, c.parent);
 }
 
-/* Compares the components from `w->low` to `w->high` with those in map `names` from `w->names` on: 1 where they agree. */
-__noinline int at_walk_confirm(struct at_place *place, struct at_walk *w)
+/* Compares from where the walk has come to: 1 where all agreed. */
+__noinline int at_confirm_rest(struct at_place *place, struct at_walk *w)
 {
 	struct at_walk_context context = { w };
 
 	if (!place || !w)
 		return 0;
-	w->differs = 0;
-	if (at_begin_pass(w, place))
+	if (w->state == AT_WALK_GOING && w->depth)
 		bpf_loop(AT_STEPS_MAX, at_confirm_loop, &context, 0);
-	return at_end_pass_over(w, place) && !w->differs;
+	return at_end_pass_over(w, place) && !(w->flags & AT_WALK_DIFFERS);
+}
+
+/* What a pass is for. */
+enum at_purpose { AT_TO_COUNT, AT_TO_HASH, AT_TO_CONFIRM };
+
+/*
+ * Begins a pass, but for the root that it goes up to. Global for a reason: before 6.7 the verifier looks at the step of a
+ * loop once, with what it knows when the loop begins, and so it must know nothing of what the steps change. Of memory
+ * that a global function was given it knows nothing.
+ */
+__noinline int at_begin_pass(struct at_place *place, struct at_walk *w, int purpose)
+{
+	if (!place || !w)
+		return 0;
+	if (purpose == AT_TO_COUNT)
+		at_clear_count(w, place);
+	if (purpose == AT_TO_HASH) {
+		w->sum = 0;
+		w->last = 0;
+		w->partials = 0;
+	}
+	w->state = AT_WALK_GOING;
+	w->flags &= ~(AT_WALK_CROSSED | AT_WALK_DIFFERS);
+	w->print = 0;
+	w->dentry = place->dentry;
+	w->depth = place->count;
+	w->mnt = place->within ? 0 : place->mnt;
+	return 0;
+}
+
+static __always_inline void at_begin_direct(struct at_place *place, struct at_walk *w, const struct at_start *at,
+					    __u64 root_ino, enum at_purpose purpose)
+{
+	at_begin_pass(place, w, purpose);
+	w->root = place->within ? root_ino : (__u64)at->mnt->mnt_root;
+}
+
+/*
+ * The first part of each pass. It is followed by its rest, from the frame of the caller: nested they would take too much
+ * of the stack.
+ */
+
+/* First pass: fills all of `place` but the hash. */
+static __always_inline void at_pass_count(struct at_place *place, struct at_walk *w, const struct at_start *at,
+					  __u64 root_ino)
+{
+	struct at_trail trail = { at->dentry, w };
+
+	at_begin_direct(place, w, at, root_ino, AT_TO_COUNT);
+	bpf_loop(AT_STEPS_MAX, at_direct_count, &trail, 0);
+}
+
+/* Both passes in one, for when nothing is renamed and no ancestor's hash is asked for. */
+static __always_inline void at_pass_calm(struct at_place *place, struct at_walk *w, const struct at_start *at,
+					 __u64 root_ino)
+{
+	struct at_trail trail = { at->dentry, w };
+
+	at_begin_direct(place, w, at, root_ino, AT_TO_COUNT);
+	bpf_loop(AT_STEPS_MAX, at_direct_hash_and_count, &trail, 0);
+}
+
+/*
+ * Second pass: the hash of the path, of its last component, and the sums below those ancestors that the rule set has
+ * directories at: the deepest AT_PARTIALS of them above `w->high`. Ends in AT_WALK_DONE or AT_WALK_RACED.
+ */
+static __always_inline void at_pass_hash(struct at_place *place, struct at_walk *w, const struct at_start *at,
+					 __u64 root_ino)
+{
+	struct at_trail trail = { at->dentry, w };
+
+	at_begin_direct(place, w, at, root_ino, AT_TO_HASH);
+	if (place->count)
+		bpf_loop(AT_STEPS_MAX, at_direct_hash, &trail, 0);
+}
+
+/* Compares the components from `w->low` to `w->high` with those in map `names` from `w->names` on. */
+static __always_inline void at_pass_confirm(struct at_place *place, struct at_walk *w, const struct at_start *at,
+					    __u64 root_ino)
+{
+	struct at_trail trail = { at->dentry, w };
+
+	at_begin_direct(place, w, at, root_ino, AT_TO_CONFIRM);
+	if (place->count)
+		bpf_loop(AT_STEPS_MAX, at_direct_confirm, &trail, 0);
 }
 
 #endif

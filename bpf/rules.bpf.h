@@ -65,7 +65,7 @@ __noinline __u64 at_select(const struct at_rule *rule, __u32 write, __u32 owner)
 
 static __always_inline const struct at_ruleset *at_set_of(const struct at_access *a)
 {
-	return at_ruleset_at(a->walk.ruleset);
+	return at_ruleset_at(a->ruleset);
 }
 
 static __always_inline __u32 at_features_of(const struct at_access *a)
@@ -76,10 +76,9 @@ static __always_inline __u32 at_features_of(const struct at_access *a)
 }
 
 /* The key of a candidate, and the components that it names; false where the rule set or the path has no such. */
-static __always_inline bool at_candidate_key(struct at_access *a, __u32 candidate, __u32 features,
+static __always_inline bool at_candidate_key(struct at_access *a, struct at_walk *w, __u32 candidate, __u32 features,
 					     struct at_rule_key *key)
 {
-	struct at_walk *w = &a->walk;
 	__u32 place;
 
 	w->low = 1;
@@ -101,14 +100,14 @@ static __always_inline bool at_candidate_key(struct at_access *a, __u32 candidat
 	if (place >= AT_PARTIALS || place >= w->partials)
 		return false;
 	key->depth = w->high = w->depths[place];
-	key->hash = at_ancestor_hash(a->file.hash, w->partial[place], w->high);
+	key->hash = w->partial[place];
 	key->match = candidate & 1 ? AT_MATCH_DIR : AT_MATCH_DIR_RECURSIVE;
 	/* Not recursive: the directory itself, and what lies directly in it. */
 	return !(candidate & 1) || w->high + 1 >= a->file.count;
 }
 
 /* Is the path an ancestor of one under a Block rule? The hint names the rule, and the kind of it. */
-static __noinline int at_next_hint(struct at_access *a)
+static __noinline int at_next_hint(struct at_access *a, struct at_walk *w)
 {
 	struct at_hint_key key = {};
 	const struct at_hint *hint;
@@ -116,7 +115,7 @@ static __noinline int at_next_hint(struct at_access *a)
 	if (a->candidate++)
 		return 0;
 	key.hash = a->file.hash;
-	key.ruleset = a->walk.ruleset;
+	key.ruleset = a->ruleset;
 	key.depth = a->file.count;
 	hint = bpf_map_lookup_elem(&hints, &key);
 	if (!hint || hint->name_count != a->file.count)
@@ -124,24 +123,26 @@ static __noinline int at_next_hint(struct at_access *a)
 	a->hit_action = AT_ACTION_BLOCK;
 	a->hit_rule = hint->rule;
 	a->kind = hint->kind;
-	a->walk.low = 1;
-	a->walk.high = a->file.count;
-	a->walk.names = hint->names;
+	w->low = 1;
+	w->high = a->file.count;
+	w->names = hint->names;
 	return 1;
 }
 
 /* Looks the next candidates up; 1 at a hit that would change the verdict, once its names are confirmed. */
-__noinline int at_next_hit(struct at_access *a, __u32 features)
+__noinline int at_next_hit(struct at_access *a, struct at_walk *w)
 {
 	struct at_rule_key key = {};
 	const struct at_rule *rule;
 	__u64 selected;
+	__u32 features;
 
-	if (!a)
+	if (!a || !w)
 		return 0;
+	features = at_features_of(a);
 	if (a->mode & AT_MODE_HINT)
-		return at_next_hint(a);
-	key.ruleset = a->walk.ruleset;
+		return at_next_hint(a, w);
+	key.ruleset = a->ruleset;
 	key.kind = a->kind;
 	key.source_hash = a->mode & AT_MODE_WITH_SOURCE ? a->source.hash : 0;
 #pragma clang loop unroll(disable)
@@ -149,17 +150,17 @@ __noinline int at_next_hit(struct at_access *a, __u32 features)
 		__u32 candidate = a->candidate;
 
 		/* Only the two kinds of rules on one directory are of equal rank. */
-		if (candidate >= AT_CANDIDATE_DIRECTORY + 2 * (__u32)a->walk.partials || (a->action != AT_ACTION_NONE && !(candidate & 1)) ||
+		if (candidate >= AT_CANDIDATE_DIRECTORY + 2 * (__u32)w->partials || (a->action != AT_ACTION_NONE && !(candidate & 1)) ||
 		    (a->action != AT_ACTION_NONE && candidate == AT_CANDIDATE_EXECNAME))
 			return 0;
 		a->candidate = candidate + 1;
-		if (!at_candidate_key(a, candidate, features, &key))
+		if (!at_candidate_key(a, w, candidate, features, &key))
 			continue;
 		rule = bpf_map_lookup_elem(&rules, &key);
 		if (!rule)
 			continue;
 		selected = at_select(rule, a->write, a->owner);
-		if (!selected || selected >> 32 >= a->action || rule->name_count != a->walk.high + 1 - a->walk.low)
+		if (!selected || selected >> 32 >= a->action || rule->name_count != w->high + 1 - w->low)
 			continue;
 		if (key.source_hash && rule->source_name_count != a->source.count)
 			continue;
@@ -167,7 +168,7 @@ __noinline int at_next_hit(struct at_access *a, __u32 features)
 		a->hit_rule = selected;
 		a->hit_source = rule->source_names;
 		a->hit_source_count = rule->source_name_count;
-		a->walk.names = rule->names;
+		w->names = rule->names;
 		return 1;
 	}
 	return 0;
@@ -177,15 +178,15 @@ __noinline int at_next_hit(struct at_access *a, __u32 features)
  * Protocols and capabilities: looks up the values that are left; 1 at a hit whose source is to be confirmed. All that
  * match are of equal rank. `file.hash` is the number of the capability, or the set of protocols.
  */
-__noinline int at_next_value(struct at_access *a)
+__noinline int at_next_value(struct at_access *a, struct at_walk *w)
 {
 	struct at_rule_key key = {};
 	const struct at_rule *rule;
 	__u64 selected;
 
-	if (!a)
+	if (!a || !w)
 		return 0;
-	key.ruleset = a->walk.ruleset;
+	key.ruleset = a->ruleset;
 	key.kind = a->kind;
 	key.match = a->kind == AT_KIND_NETWORK ? AT_MATCH_PROTOCOL : AT_MATCH_CAPABILITY;
 	key.source_hash = a->mode & AT_MODE_WITH_SOURCE ? a->source.hash : 0;
@@ -220,9 +221,9 @@ __noinline int at_next_value(struct at_access *a)
 		}
 		if (rule->source_name_count != a->source.count)
 			continue;
-		a->walk.low = 1;
-		a->walk.high = rule->source_name_count;
-		a->walk.names = rule->source_names;
+		w->low = 1;
+		w->high = rule->source_name_count;
+		w->names = rule->source_names;
 		return 1;
 	}
 	return 0;

@@ -24,8 +24,7 @@
 #include "hash.h"
 
 #define AT_STEPS_MAX (AT_DEPTH_MAX + 32) /* components and mounts of one walk */
-#define AT_PARTIALS 4                    /* ancestors of which one pass remembers the hash */
-#define AT_DEPTH_WORDS 3                 /* of a bitmap of depths */
+#define AT_PARTIALS 3                    /* ancestors of which one pass remembers the hash */
 
 enum at_walk_state {
 	AT_WALK_GOING,
@@ -51,29 +50,26 @@ struct at_place {
 
 /* A pass on its way. */
 struct at_walk {
-	__u64 mnt, root, dentry; /* where it is, and the root of that mount */
+	__u64 mnt, root, dentry; /* where it is, and the root of that mount; inside a filesystem no mount, and `root_ino` */
 	__u64 print;
-	__u64 root_ino;          /* inside the filesystem: the container's root, or 0 for the filesystem's own */
 	__u64 sum;               /* of the components passed, as if the last one passed were the first */
 	__u64 last;              /* hash of the last component */
-	__u64 partial[AT_PARTIALS]; /* the same below an ancestor */
-	__u32 ruleset;
+	__u64 partial[AT_PARTIALS]; /* the same below an ancestor; later the ancestor's hash */
+	__u64 wanted;            /* depths whose ancestors are asked for; the last bit is that of all deeper ones too */
 	__u32 names;             /* to confirm: index of the component at depth `low` */
-	__u8 depths[AT_PARTIALS];
 	__u16 depth;             /* of the component at hand */
 	__u16 length;
+	__u8 depths[AT_PARTIALS];
 	__u8 partials;
 	__u8 state;
-	__u8 low, high;
-	__u8 differs;
-	__u8 select;             /* which of a rule set's bitmaps, + 1; 0: none */
-	__u8 limit;              /* only ancestors above this depth */
+	__u8 low, high;          /* to confirm: from where to where; while hashing: only ancestors above `high` */
 	__u8 flags;              /* AT_WALK_* */
 };
 
 #define AT_WALK_CROSSED 1 /* has left the mount that it began in */
 #define AT_WALK_CALM 2    /* nothing was renamed so far, as rename_lock tells: numbers are not read */
 #define AT_WALK_HASHED 4  /* the file's path has its hash from a pass that counted as well */
+#define AT_WALK_DIFFERS 8 /* a component is another than the rule's */
 
 /* What a step sees of a dentry. The first three fields lie in struct dentry as they do here: d_parent, d_name. */
 struct at_component {
@@ -87,8 +83,6 @@ struct at_component {
 const volatile __u32 at_watch_rename_lock = 1;
 
 extern const void rename_lock __ksym __weak;
-
-struct at_words { __u64 word[AT_HASH_WORDS]; };
 
 static __always_inline __u64 at_mix(__u64 print, __u64 value)
 {
@@ -156,14 +150,26 @@ static __always_inline void at_read_below(struct at_below *below, const struct m
 	}
 }
 
-/* The root of mount `w->mnt` is reached: goes on in the mount below it, or ends. */
+/*
+ * The root of mount `w->mnt` is reached: goes on in the mount below it, or ends. The task's own namespace is asked first,
+ * whose root is found by typed pointers: it is that mount, or the one that everything else is mounted on.
+ */
 static __always_inline void at_cross(struct at_walk *w)
 {
 	const struct mount *mount = (const struct mount *)at_mount_of(w->mnt);
+	const struct mount *first = bpf_get_current_task_btf()->nsproxy->mnt_ns->root;
 	struct at_below below;
 	__u64 ns;
 
+	if (mount == first) {
+		w->state = AT_WALK_DONE;
+		return;
+	}
 	at_read_below(&below, mount);
+	if (below.parent == (__u64)first && below.mountpoint == (__u64)first->mnt.mnt_root) {
+		w->state = AT_WALK_DONE;
+		return;
+	}
 	if (below.parent != (__u64)mount) {
 		w->dentry = below.mountpoint;
 		at_enter_mount(w, below.parent + bpf_core_field_offset(struct mount, mnt));
@@ -182,11 +188,12 @@ static __always_inline void at_cross(struct at_walk *w)
 static __always_inline bool at_filesystem_root(struct at_walk *w, __u64 parent)
 {
 	const struct dentry *dentry = (const struct dentry *)w->dentry;
+	const __u64 root_ino = w->root;
 	__u64 at;
 
-	if (w->root_ino) {
+	if (root_ino) {
 		at = AT_READ(dentry, d_inode);
-		if (at && AT_READ((const struct inode *)at, i_ino) == w->root_ino) {
+		if (at && AT_READ((const struct inode *)at, i_ino) == root_ino) {
 			w->state = AT_WALK_DONE;
 			return true;
 		}
@@ -197,7 +204,7 @@ static __always_inline bool at_filesystem_root(struct at_walk *w, __u64 parent)
 	if (AT_READ((const struct super_block *)at, s_root) != w->dentry)
 		w->state = AT_WALK_UNREACHABLE;
 	else
-		w->state = w->root_ino ? AT_WALK_OUTSIDE : AT_WALK_DONE;
+		w->state = root_ino ? AT_WALK_OUTSIDE : AT_WALK_DONE;
 	return true;
 }
 
@@ -233,24 +240,27 @@ static __always_inline bool at_step(struct at_walk *w, struct at_component *c)
 
 /*
  * Takes a dentry and its sequence number into the fingerprint. The counting pass reads the number before the dentry,
- * the others when they are done with it.
+ * the others when they are done with it. Where nothing is renamed there is no need of either.
  */
-static __always_inline void at_note_step(struct at_walk *w, __u32 sequence)
+static __always_inline void at_note_step(struct at_walk *w, __u64 dentry, __u32 sequence)
 {
-	w->print = at_mix(w->print, w->dentry ^ ((__u64)sequence << 40));
+	w->print = at_mix(w->print, dentry ^ ((__u64)sequence << 40));
 }
 
-static __always_inline void at_begin_walk(struct at_walk *w, const struct at_place *place)
+/* `root_ino`: inode of the directory that paths inside the filesystem count from; 0: the filesystem's own root. */
+static __always_inline void at_begin_walk(struct at_walk *w, const struct at_place *place, __u64 root_ino)
 {
 	w->state = AT_WALK_GOING;
 	w->flags &= ~AT_WALK_CROSSED;
 	w->print = 0;
 	w->dentry = place->dentry;
 	w->depth = place->count;
-	if (place->within)
+	if (place->within) {
 		w->mnt = 0;
-	else
+		w->root = root_ino;
+	} else {
 		at_enter_mount(w, place->mnt);
+	}
 }
 
 #endif

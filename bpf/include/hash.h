@@ -29,27 +29,23 @@ static inline __attribute__((always_inline)) __u64 at_hash_power(__u64 base, __u
 {
 	__u64 power = 1;
 
-	for (int bit = 0; bit < 8; bit++, base *= base)
-		if (exponent >> bit & 1)
+	/* Ends for the verifier: a depth has 8 bits. */
+	for (int bit = 0; bit < 8 && exponent; bit++, base *= base, exponent >>= 1)
+		if (exponent & 1)
 			power *= base;
 	return power;
 }
 
-#define AT_HASH_WORDS 4 /* of a block */
-
-/* A component, in blocks of 32 bytes, the last one padded with zeros: begin, block ..., end. */
+/* A component, in words of 8 bytes, the last one padded with zeros: begin, word ..., end. */
 static inline __attribute__((always_inline)) __u64 at_hash_begin(const __u64 secret[2], __u32 length)
 {
 	return secret[0] ^ (length * AT_HASH_MULTIPLIER);
 }
 
-static inline __attribute__((always_inline)) __u64 at_hash_block(__u64 hash, const __u64 block[AT_HASH_WORDS])
+static inline __attribute__((always_inline)) __u64 at_hash_word(__u64 hash, __u64 word)
 {
-	for (int i = 0; i < AT_HASH_WORDS; i++) {
-		hash = (hash ^ block[i]) * AT_HASH_MULTIPLIER;
-		hash ^= hash >> 32;
-	}
-	return hash;
+	hash = (hash ^ word) * AT_HASH_MULTIPLIER;
+	return hash ^ (hash >> 32);
 }
 
 static inline __attribute__((always_inline)) __u64 at_hash_end(__u64 hash)
@@ -71,11 +67,11 @@ static inline __u64 at_hash_name(const __u64 secret[2], const char *text, __u32 
 {
 	__u64 hash = at_hash_begin(secret, length);
 
-	for (__u32 at = 0; at < length; at += sizeof(__u64[AT_HASH_WORDS])) {
-		__u64 block[AT_HASH_WORDS] = {0};
+	for (__u32 at = 0; at < length; at += sizeof(__u64)) {
+		__u64 word = 0;
 
-		memcpy(block, text + at, length - at < sizeof(block) ? length - at : sizeof(block));
-		hash = at_hash_block(hash, block);
+		memcpy(&word, text + at, length - at < sizeof(word) ? length - at : sizeof(word));
+		hash = at_hash_word(hash, word);
 	}
 	return at_hash_end(hash);
 }

@@ -56,8 +56,12 @@ struct dentry {
 	struct dentry *d_parent;
 	struct qstr d_name;
 	struct inode *d_inode;
+	unsigned char d_iname[32];
 	struct super_block *d_sb;
 };
+
+/* As of later kernels, which call the place of short names otherwise. */
+struct dentry___renamed { unsigned char d_shortname[32]; };
 
 struct vfsmount {
 	struct dentry *mnt_root;

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The part of a walk that begins with the dentry that the kernel has handed over: its ancestors up to the root of the
+ * mount are typed pointers, and so each field is one load. Short names lie in the dentry itself and are loaded word by
+ * word. Above that mount only addresses are known (path.bpf.h).
+ */
+#ifndef AT_DIRECT_BPF_H
+#define AT_DIRECT_BPF_H
+
+#include "component.bpf.h"
+
+#define AT_INLINE_WORDS 4 /* of a name that lies in its dentry: it is shorter than that, as a zero ends it */
+
+/* The place where a walk begins. Not in struct at_place: functions that are verified on their own lose the types in it. */
+struct at_start {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+
+/* What the steps of a pass have of it. */
+struct at_trail {
+	struct dentry *dentry;
+	struct at_walk *walk;
+};
+
+/* Where a dentry has its short name, in bytes from its beginning. */
+static __always_inline __u32 at_inline_offset(void)
+{
+	if (bpf_core_field_exists(struct dentry, d_iname))
+		return bpf_core_field_offset(struct dentry, d_iname);
+	return bpf_core_field_offset(struct dentry___renamed, d_shortname);
+}
+
+static __always_inline bool at_is_inline(struct dentry *dentry, __u32 length)
+{
+	return length < AT_INLINE_WORDS * sizeof(__u64) &&
+	       (__u64)dentry->d_name.name == (__u64)dentry + at_inline_offset();
+}
+
+/* A word of a short name, zeros behind its end; `from` is less than `length`. */
+static __always_inline __u64 at_inline_word(struct dentry *dentry, __u32 length, __u32 from)
+{
+	return at_cut_word(*(volatile __u64 *)((void *)dentry + at_inline_offset() + from), length - from);
+}
+
+static __always_inline __u64 at_direct_hash_name(struct dentry *dentry, __u32 length)
+{
+	const struct at_settings *settings;
+	__u64 hash;
+
+	if (!at_is_inline(dentry, length))
+		return at_hash_component((__u64)dentry->d_name.name, length);
+	settings = at_settings();
+	if (!settings)
+		return 0;
+	hash = at_hash_begin(settings->hash_secret, length);
+	for (__u32 word = 0; word < AT_INLINE_WORDS; word++) {
+		if (word * 8 >= length)
+			break;
+		hash = at_hash_word(hash, at_inline_word(dentry, length, word * 8));
+	}
+	return at_hash_end(hash);
+}
+
+static __always_inline bool at_direct_same_name(struct dentry *dentry, __u32 length, __u32 index)
+{
+	const struct at_name *name;
+
+	if (!at_is_inline(dentry, length))
+		return at_same_name((__u64)dentry->d_name.name, length, index);
+	name = bpf_map_lookup_elem(&names, &index);
+	if (!name || name->length != length)
+		return false;
+	for (__u32 word = 0; word < AT_INLINE_WORDS; word++) {
+		if (word * 8 >= length)
+			break;
+		if (at_inline_word(dentry, length, word * 8) != *(__u64 *)(name->text + word * 8))
+			return false;
+	}
+	return true;
+}
+
+/* Inside a filesystem: is this the root that the path counts from? Also ends where a dentry has no parent. */
+static __always_inline bool at_is_filesystem_root(struct at_walk *w, struct dentry *dentry)
+{
+	if (w->root && dentry->d_inode->i_ino == w->root) {
+		w->state = AT_WALK_DONE;
+		return true;
+	}
+	if (dentry->d_parent != dentry)
+		return false;
+	if (dentry->d_sb->s_root != dentry)
+		w->state = AT_WALK_UNREACHABLE;
+	else
+		w->state = w->root ? AT_WALK_OUTSIDE : AT_WALK_DONE;
+	return true;
+}
+
+/* Is this no component? At the root of the mount the walk goes on elsewhere, else it is over (`w->state`). */
+static __always_inline bool at_direct_end(struct at_walk *w, struct dentry *dentry)
+{
+	if (!w->mnt)
+		return at_is_filesystem_root(w, dentry);
+	if ((__u64)dentry == w->root)
+		return true;
+	if (dentry->d_parent == dentry) {
+		w->state = AT_WALK_UNREACHABLE;
+		return true;
+	}
+	return false;
+}
+
+/* Bytes of the name; more than there can be where the dentry is not what it should be. */
+static __always_inline __u32 at_direct_length(struct at_walk *w, struct dentry *dentry)
+{
+	const __u32 length = dentry->d_name.len;
+
+	if (length > AT_NAME_MAX)
+		w->state = AT_WALK_UNREACHABLE;
+	return length;
+}
+
+/*
+ * A pointer as a number: the verifier does no arithmetic with pointers. An atomic operation on where it was stored makes
+ * it forget that it is one.
+ */
+static __always_inline __u64 at_address(const void *pointer)
+{
+	__u64 address = (__u64)pointer;
+
+	asm volatile("lock *(u64 *)(%[at] + 0) += %[nothing]"
+		     :
+		     : [at] "r"(&address), [nothing] "r"(0ULL)
+		     : "memory");
+	return address;
+}
+
+/* Read where it stands: names and parents are read between two of these. */
+static __always_inline __u32 at_direct_sequence(struct dentry *dentry)
+{
+	__u32 sequence;
+
+	barrier();
+	sequence = dentry->d_seq.seqcount.sequence;
+	barrier();
+	return sequence;
+}
+
+static __always_inline void at_direct_note(struct at_walk *w, struct dentry *dentry)
+{
+	if (!(w->flags & AT_WALK_CALM))
+		at_note_step(w, at_address(dentry), at_direct_sequence(dentry));
+}
+
+static long at_direct_count(__u32 index, struct at_trail *trail)
+{
+	struct dentry *dentry = trail->dentry;
+	struct at_walk *w = trail->walk;
+	struct dentry *parent;
+	__u32 sequence = 0, length;
+
+	if (!(w->flags & AT_WALK_CALM))
+		sequence = at_direct_sequence(dentry);
+	if (at_direct_end(w, dentry))
+		return 1;
+	if (sequence & 1) {
+		w->state = AT_WALK_RACED;
+		return 1;
+	}
+	length = at_direct_length(w, dentry);
+	if (length > AT_NAME_MAX)
+		return 1;
+	if (!(w->flags & AT_WALK_CALM))
+		at_note_step(w, at_address(dentry), sequence);
+	w->sum = w->print;
+	parent = dentry->d_parent;
+	trail->dentry = parent;
+	return at_count_component(w, length, (__u64)parent);
+}
+
+static long at_direct_hash_and_count(__u32 index, struct at_trail *trail)
+{
+	struct dentry *dentry = trail->dentry;
+	struct at_walk *w = trail->walk;
+	struct dentry *parent;
+	__u32 length;
+
+	if (at_direct_end(w, dentry))
+		return 1;
+	length = at_direct_length(w, dentry);
+	if (length > AT_NAME_MAX)
+		return 1;
+	at_hash_on_the_way(w, at_direct_hash_name(dentry, length));
+	parent = dentry->d_parent;
+	trail->dentry = parent;
+	return at_count_component(w, length, (__u64)parent);
+}
+
+static long at_direct_hash(__u32 index, struct at_trail *trail)
+{
+	struct dentry *dentry = trail->dentry;
+	struct at_walk *w = trail->walk;
+	struct dentry *parent;
+	__u32 length;
+
+	if (at_direct_end(w, dentry))
+		return 1;
+	length = at_direct_length(w, dentry);
+	if (length > AT_NAME_MAX)
+		return 1;
+	at_hash_at_depth(w, at_direct_hash_name(dentry, length));
+	parent = dentry->d_parent;
+	trail->dentry = parent;
+	at_direct_note(w, dentry);
+	return at_end_step(w, (__u64)parent);
+}
+
+static long at_direct_confirm(__u32 index, struct at_trail *trail)
+{
+	struct dentry *dentry = trail->dentry;
+	struct at_walk *w = trail->walk;
+	struct dentry *parent;
+	__u32 length;
+
+	if (at_direct_end(w, dentry))
+		return 1;
+	length = at_direct_length(w, dentry);
+	if (length > AT_NAME_MAX)
+		return 1;
+	if (at_is_asked(w) && !at_direct_same_name(dentry, length, w->names + w->depth - w->low))
+		w->flags |= AT_WALK_DIFFERS;
+	parent = dentry->d_parent;
+	trail->dentry = parent;
+	at_direct_note(w, dentry);
+	return at_end_step(w, (__u64)parent);
+}
+
+#endif

@@ -13,6 +13,8 @@ export class Announcer {
   readonly #nowMicros: () => number;
   /** Told already. */
   readonly #problems = new Set<string>();
+  /** Paths that did not answer when they were asked last. */
+  readonly #silent = new Map<bigint, ReadonlySet<string>>();
 
   constructor(voice: Voice, nowMicros: () => number) {
     this.#voice = voice;
@@ -21,18 +23,20 @@ export class Announcer {
 
   /** Other rules are in force. Of a container that begins it is said once its own program runs. */
   applied(container: NodeContainer): void {
-    container.inForceAtMicros = this.#nowMicros();
+    const { exposed, life } = container;
+    exposed.inForceAtMicros = this.#nowMicros();
     // Before its own program, unless that runs by now.
-    container.isLate = container.running;
-    if (container.announced) this.#say(container, undefined, undefined);
+    exposed.isLate = life.phase === 'running';
+    if (exposed.announced) this.#say(container, undefined, undefined);
   }
 
   /** `sawBefore`: it was seen before its program ran. If not, nobody knows what was first, its program or its rules. */
   running(container: NodeContainer, sawBefore: boolean): void {
-    container.announced = true;
-    container.isLate ||= !sawBefore;
+    const { exposed } = container;
+    exposed.announced = true;
+    exposed.isLate ||= !sawBefore;
     if (container.enforced?.handle === undefined) return;
-    const { createdAtMicros, lastWithoutMicros, inForceAtMicros = this.#nowMicros(), isLate } = container;
+    const { createdAtMicros, lastWithoutMicros, inForceAtMicros = this.#nowMicros(), isLate } = exposed;
     const sinceCgroupMs =
       createdAtMicros === undefined ? undefined : (inForceAtMicros - createdAtMicros) / 1_000;
     const lateMs =
@@ -50,6 +54,26 @@ export class Announcer {
       `${path} leads to ${target} in container ${ContainerID}: the rule is not in force for it`,
     );
     this.#voice.say((origin) => misleadingRule(origin, misleading), container.known.identity);
+  }
+
+  /** Nobody knows where these paths lead in it. Once for each path, and again after it has answered. */
+  unanswered(container: NodeContainer): void {
+    const { cgroupId, known, unanswered } = container;
+    const before = this.#silent.get(cgroupId);
+    for (const [path, reason] of unanswered) {
+      if (before?.has(path) === true) continue;
+      const { ContainerID } = known.identity;
+      const policies = container.wanted.join(',');
+      const message = `${path} cannot be followed: ${reason}; rules on it are in force as they are written and for where it led last`;
+      this.#voice.logger.warn({ container: ContainerID, path }, `container ${ContainerID}: ${message}`);
+      this.#voice.say((origin) => policyRefused(origin, policies, message), known.identity);
+    }
+    if (unanswered.size === 0) this.#silent.delete(cgroupId);
+    else this.#silent.set(cgroupId, new Set(unanswered.keys()));
+  }
+
+  forget(cgroupId: bigint): void {
+    this.#silent.delete(cgroupId);
   }
 
   /** Once for each container. */

@@ -1,7 +1,7 @@
 // What is said of a container's rules: that they are in force and since when, that one misses, that they could not be put
 // in force.
 import type { NodeContainer } from './core/node-container.ts';
-import { misleadingRule, policyApplied, policyRefused } from './core/node-events.ts';
+import { misleadingRule, policyApplied, policyRefused, type Exposure } from './core/node-events.ts';
 import type { Misleading } from './core/rule-paths.ts';
 import type { Voice } from './voice.ts';
 
@@ -27,7 +27,8 @@ export class Announcer {
     exposed.inForceAtMicros = this.#nowMicros();
     // Before its own program, unless that runs by now.
     exposed.isLate = life.phase === 'running';
-    if (exposed.announced) this.#say(container, undefined, undefined);
+    if (exposed.announced)
+      this.#say(container, { ms: undefined, sinceCgroupMs: undefined, heldMs: undefined });
   }
 
   /** `sawBefore`: it was seen before its program ran. If not, nobody knows what was first, its program or its rules. */
@@ -43,7 +44,7 @@ export class Announcer {
       lastWithoutMicros === undefined ? undefined : (inForceAtMicros - lastWithoutMicros) / 1_000;
     const exposedMs = lateMs === undefined || isLate ? lateMs : 0;
     if (exposedMs !== undefined) this.#voice.observer.exposed(exposedMs / 1_000);
-    this.#say(container, exposedMs, sinceCgroupMs);
+    this.#say(container, { ms: exposedMs, sinceCgroupMs, heldMs: exposed.heldMs });
   }
 
   misleading(container: NodeContainer, misleading: Misleading): void {
@@ -98,16 +99,16 @@ export class Announcer {
     this.#voice.say((origin) => policyRefused(origin, policies.join(','), message), identity);
   }
 
-  #say(container: NodeContainer, ms: number | undefined, sinceCgroupMs: number | undefined): void {
+  #say(container: NodeContainer, exposure: Exposure): void {
     const { enforced, known } = container;
     if (enforced === undefined) return;
     const { policies, rules } = enforced;
     const { ContainerID } = known.identity;
     this.#voice.logger.info(
-      { container: ContainerID, policies, rules, exposedMs: ms },
+      { container: ContainerID, policies, rules, exposedMs: exposure.ms },
       `container ${ContainerID}: ${rules} ${rules === 1 ? 'rule' : 'rules'} in force`,
     );
-    const applied = { policies, rules, exposure: { ms, sinceCgroupMs } };
+    const applied = { policies, rules, exposure };
     this.#voice.say((origin) => policyApplied(origin, applied), known.identity);
   }
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { reasonOf } from '../errors.ts';
 import type { Clock, Logger } from '../ports.ts';
 import type { Cgroups } from './adapters/cgroups.ts';
+import { Freezer } from './adapters/freezer.ts';
 import { ChildProber, type Prober } from './adapters/prober.ts';
 import { isThere, oldest, type ProcessFacts } from './adapters/processes.ts';
 import { Announcer } from './announcer.ts';
@@ -14,6 +15,7 @@ import type { NodeContainer } from './core/node-container.ts';
 import { RingLedger } from './core/ring-ledger.ts';
 import { Enforcement, type PostureConfig } from './enforcement.ts';
 import { EventFeed } from './event-feed.ts';
+import { Gate } from './gate.ts';
 import type { KernelPort, Limits } from './kernel-port.ts';
 import { Memory, type Remembered } from './memory.ts';
 import { NodeChanges } from './node-changes.ts';
@@ -32,6 +34,8 @@ export interface KernelNodeOptions {
   readonly node: NodeIdentity;
   /** Mount namespace of the host. */
   readonly hostMntNs: number;
+  /** New containers are held until their rules are in force. */
+  readonly gate: boolean;
   /** In alerts of what was refused. */
   readonly enforcer: string;
   /** What must survive a restart lies here. */
@@ -56,6 +60,9 @@ const DEFAULT_PROFILE_NAME = 'default';
 
 const SELF_TEST_PERIOD_MS = 60_000;
 
+/** In the folder of the state: which cgroups are frozen. */
+export const FROZEN = 'frozen';
+
 export interface Parts {
   readonly memory: Memory;
   readonly times: ClockHistory;
@@ -66,6 +73,7 @@ export interface Parts {
   readonly containers: NodeContainers;
   readonly enforcement: Enforcement;
   readonly startup: Startup;
+  readonly gate: Gate;
   readonly feed: EventFeed;
   readonly arming: Arming;
   readonly upkeep: Upkeep;
@@ -122,10 +130,12 @@ export function assemble(
     onProblem: (container, problem) => announcer.problem(container, problem),
     onRefused: (container, policies, reason) => announcer.refused(container, policies, reason),
   });
+  const freezer = new Freezer(cgroups, join(stateDir, FROZEN));
+  const gate = new Gate({ isOn: options.gate, freezer, voice, nowMicros });
   const startup = new Startup({
     ...{ factsOf, nowMicros },
     hostMntNs: options.hostMntNs,
-    onBuilt: (container) => enforcement.built(container),
+    onBuilt: (container) => gate.hold(container, () => enforcement.built(container)),
     onRunning: async (container, sawBefore) => {
       await enforcement.running(container);
       announcer.running(container, sawBefore);
@@ -167,7 +177,7 @@ export function assemble(
     onGone: (container, hasSuccessor) => changes.gone(container, hasSuccessor),
   });
   return {
-    ...{ memory, times, prober, ledger, queue, voice, containers, enforcement, startup, feed },
+    ...{ memory, times, prober, ledger, queue, voice, containers, enforcement, startup, gate, feed },
     ...{ arming, upkeep, inForce, changes },
   };
 

@@ -21,6 +21,7 @@ const quiet: KernelObserver = {
   skipped: () => undefined,
   stranger: () => undefined,
   exposed: () => undefined,
+  held: () => undefined,
   refused: () => undefined,
   selfTest: () => undefined,
 };

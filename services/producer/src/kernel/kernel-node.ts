@@ -70,10 +70,11 @@ export class KernelNode {
   /** Programs and maps stay, and go on. */
   async close(): Promise<void> {
     const { kernel, logger } = this.#options;
-    const { upkeep, startup, arming, memory, prober } = this.#parts;
+    const { upkeep, startup, gate, arming, memory, prober } = this.#parts;
     const { policies, labels, isStarted } = this.#followed;
     upkeep.stop();
     startup.close();
+    gate.close();
     prober.close();
     await Promise.all([arming.close(), policies?.close(), labels?.close()]);
     if (isStarted) memory.save();

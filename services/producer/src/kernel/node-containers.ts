@@ -170,6 +170,7 @@ function begin(
       createdAtMicros: atMicros,
       lastWithoutMicros: atMicros,
       inForceAtMicros: undefined,
+      heldMs: undefined,
       isLate: false,
       announced: false,
     },

@@ -41,6 +41,8 @@ export interface Exposed {
   lastWithoutMicros: number | undefined;
   /** When what is in force for it was put in force. */
   inForceAtMicros: number | undefined;
+  /** So long ENFORCER_GATE held it. */
+  heldMs: number | undefined;
   /** By then its own program ran already. */
   isLate: boolean;
   /** That its rules are in force was said, or need not be said any more. */

@@ -54,10 +54,18 @@ export const kernelSettings = defineSettings({
     description:
       'What the programs do with an access that they cannot judge: open (let it pass, count it) or closed (refuse it).',
   },
+  enforcerGate: {
+    type: oneOf('on', 'off'),
+    default: 'off',
+    description:
+      'New containers are frozen from when their root is there until their rules are in force for where they lead ' +
+      'in it, 10 s at most: on or off.',
+  },
   containerKey: {
     type: oneOf('cgroup'),
     default: 'cgroup',
-    description: 'What tells containers apart: cgroup (version 2).',
+    description:
+      'What tells containers apart: cgroup (version 2). Namespaces are not supported, as any process can leave its own.',
   },
   pinDir: {
     type: text('a path'),

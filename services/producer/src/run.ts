@@ -150,7 +150,7 @@ async function produce(run: Run, options: RunOptions): Promise<Totals> {
       { source: source.name, brokers: config.kafkaBrokers, topic: config.rawTopic, bootId: spool.bootId },
       `producing ${source.name} to ${sink.target}, topic ${config.rawTopic}`,
     );
-    node?.start();
+    await node?.start();
     const totals = await pipeline.run();
     logger.info({ ...totals }, `producer finished: ${summary(totals)}`);
     return totals;

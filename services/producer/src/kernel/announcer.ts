@@ -1,7 +1,7 @@
 // What is said of a container's rules: that they are in force and since when, that one misses, that they could not be put
 // in force.
 import type { NodeContainer } from './core/node-container.ts';
-import { misleadingRule, policyApplied, policyRefused } from './core/node-events.ts';
+import { misleadingRule, policyApplied, policyRefused, type Exposure } from './core/node-events.ts';
 import type { Misleading } from './core/rule-paths.ts';
 import type { Voice } from './voice.ts';
 
@@ -13,6 +13,8 @@ export class Announcer {
   readonly #nowMicros: () => number;
   /** Told already. */
   readonly #problems = new Set<string>();
+  /** Paths that did not answer when they were asked last. */
+  readonly #silent = new Map<bigint, ReadonlySet<string>>();
 
   constructor(voice: Voice, nowMicros: () => number) {
     this.#voice = voice;
@@ -21,25 +23,28 @@ export class Announcer {
 
   /** Other rules are in force. Of a container that begins it is said once its own program runs. */
   applied(container: NodeContainer): void {
-    container.inForceAtMicros = this.#nowMicros();
+    const { exposed, life } = container;
+    exposed.inForceAtMicros = this.#nowMicros();
     // Before its own program, unless that runs by now.
-    container.isLate = container.running;
-    if (container.announced) this.#say(container, undefined, undefined);
+    exposed.isLate = life.phase === 'running';
+    if (exposed.announced)
+      this.#say(container, { ms: undefined, sinceCgroupMs: undefined, heldMs: undefined });
   }
 
   /** `sawBefore`: it was seen before its program ran. If not, nobody knows what was first, its program or its rules. */
   running(container: NodeContainer, sawBefore: boolean): void {
-    container.announced = true;
-    container.isLate ||= !sawBefore;
+    const { exposed } = container;
+    exposed.announced = true;
+    exposed.isLate ||= !sawBefore;
     if (container.enforced?.handle === undefined) return;
-    const { createdAtMicros, lastWithoutMicros, inForceAtMicros = this.#nowMicros(), isLate } = container;
+    const { createdAtMicros, lastWithoutMicros, inForceAtMicros = this.#nowMicros(), isLate } = exposed;
     const sinceCgroupMs =
       createdAtMicros === undefined ? undefined : (inForceAtMicros - createdAtMicros) / 1_000;
     const lateMs =
       lastWithoutMicros === undefined ? undefined : (inForceAtMicros - lastWithoutMicros) / 1_000;
     const exposedMs = lateMs === undefined || isLate ? lateMs : 0;
     if (exposedMs !== undefined) this.#voice.observer.exposed(exposedMs / 1_000);
-    this.#say(container, exposedMs, sinceCgroupMs);
+    this.#say(container, { ms: exposedMs, sinceCgroupMs, heldMs: exposed.heldMs });
   }
 
   misleading(container: NodeContainer, misleading: Misleading): void {
@@ -50,6 +55,26 @@ export class Announcer {
       `${path} leads to ${target} in container ${ContainerID}: the rule is not in force for it`,
     );
     this.#voice.say((origin) => misleadingRule(origin, misleading), container.known.identity);
+  }
+
+  /** Nobody knows where these paths lead in it. Once for each path, and again after it has answered. */
+  unanswered(container: NodeContainer): void {
+    const { cgroupId, known, unanswered } = container;
+    const before = this.#silent.get(cgroupId);
+    for (const [path, reason] of unanswered) {
+      if (before?.has(path) === true) continue;
+      const { ContainerID } = known.identity;
+      const policies = container.wanted.join(',');
+      const message = `${path} cannot be followed: ${reason}; rules on it are in force as they are written and for where it led last`;
+      this.#voice.logger.warn({ container: ContainerID, path }, `container ${ContainerID}: ${message}`);
+      this.#voice.say((origin) => policyRefused(origin, policies, message), known.identity);
+    }
+    if (unanswered.size === 0) this.#silent.delete(cgroupId);
+    else this.#silent.set(cgroupId, new Set(unanswered.keys()));
+  }
+
+  forget(cgroupId: bigint): void {
+    this.#silent.delete(cgroupId);
   }
 
   /** Once for each container. */
@@ -74,16 +99,16 @@ export class Announcer {
     this.#voice.say((origin) => policyRefused(origin, policies.join(','), message), identity);
   }
 
-  #say(container: NodeContainer, ms: number | undefined, sinceCgroupMs: number | undefined): void {
+  #say(container: NodeContainer, exposure: Exposure): void {
     const { enforced, known } = container;
     if (enforced === undefined) return;
     const { policies, rules } = enforced;
     const { ContainerID } = known.identity;
     this.#voice.logger.info(
-      { container: ContainerID, policies, rules, exposedMs: ms },
+      { container: ContainerID, policies, rules, exposedMs: exposure.ms },
       `container ${ContainerID}: ${rules} ${rules === 1 ? 'rule' : 'rules'} in force`,
     );
-    const applied = { policies, rules, exposure: { ms, sinceCgroupMs } };
+    const applied = { policies, rules, exposure };
     this.#voice.say((origin) => policyApplied(origin, applied), known.identity);
   }
 }

@@ -3,14 +3,19 @@ import { join } from 'node:path';
 import { reasonOf } from '../errors.ts';
 import type { Clock, Logger } from '../ports.ts';
 import type { Cgroups } from './adapters/cgroups.ts';
-import { factsOf, isThere, oldest, type ProcessFacts } from './adapters/processes.ts';
+import { Freezer } from './adapters/freezer.ts';
+import { ChildProber, type Prober } from './adapters/prober.ts';
+import { isThere, oldest, type ProcessFacts } from './adapters/processes.ts';
 import { Announcer } from './announcer.ts';
 import { Arming } from './arming.ts';
 import { missingHooks } from './core/armed.ts';
+import { ClockHistory } from './core/clock-history.ts';
 import type { NodeIdentity } from './core/container.ts';
+import type { NodeContainer } from './core/node-container.ts';
 import { RingLedger } from './core/ring-ledger.ts';
 import { Enforcement, type PostureConfig } from './enforcement.ts';
 import { EventFeed } from './event-feed.ts';
+import { Gate } from './gate.ts';
 import type { KernelPort, Limits } from './kernel-port.ts';
 import { Memory, type Remembered } from './memory.ts';
 import { NodeChanges } from './node-changes.ts';
@@ -29,6 +34,8 @@ export interface KernelNodeOptions {
   readonly node: NodeIdentity;
   /** Mount namespace of the host. */
   readonly hostMntNs: number;
+  /** New containers are held until their rules are in force. */
+  readonly gate: boolean;
   /** In alerts of what was refused. */
   readonly enforcer: string;
   /** What must survive a restart lies here. */
@@ -42,6 +49,8 @@ export interface KernelNodeOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly observer: KernelObserver;
+  /** By default a process of its own, which may hang. */
+  readonly prober?: Prober;
 }
 
 /** Of limits: all containers have one; the self-test has its own, in which nothing is throttled. */
@@ -51,14 +60,20 @@ const DEFAULT_PROFILE_NAME = 'default';
 
 const SELF_TEST_PERIOD_MS = 60_000;
 
+/** In the folder of the state: which cgroups are frozen. */
+export const FROZEN = 'frozen';
+
 export interface Parts {
   readonly memory: Memory;
+  readonly times: ClockHistory;
+  readonly prober: Prober;
   readonly ledger: RingLedger;
   readonly queue: RecordQueue;
   readonly voice: Voice;
   readonly containers: NodeContainers;
   readonly enforcement: Enforcement;
   readonly startup: Startup;
+  readonly gate: Gate;
   readonly feed: EventFeed;
   readonly arming: Arming;
   readonly upkeep: Upkeep;
@@ -69,12 +84,22 @@ export interface Parts {
 /** `remembered`: what the next run is to know of this one, apart from its containers. */
 export function assemble(
   options: KernelNodeOptions,
-  remembered: (containers: NodeContainers, before: Memory['before']) => Remembered,
+  remembered: (
+    parts: Pick<Parts, 'containers' | 'enforcement' | 'times'>,
+    before: Memory['before'],
+  ) => Remembered,
 ): Parts {
   const { kernel, cgroups, node, enforcer, stateDir, clock, logger, observer, cursor } = options;
   const nowMs = (): number => clock.nowMs();
   const nowMicros = (): number => clock.nowMicros();
-  const memory: Memory = new Memory(stateDir, () => remembered(containers, memory.before), logger);
+  const memory: Memory = new Memory(
+    stateDir,
+    () => remembered({ containers, enforcement, times }, memory.before),
+    logger,
+  );
+  const { before } = memory;
+  const times = new ClockHistory(before.isSameBoot ? before.clock : []);
+  const prober = options.prober ?? new ChildProber({ nowMs });
   const { enforcement: enforcementRing, audit } = kernel.rings();
   const numbers = { enforcement: Number(enforcementRing.number), audit: Number(audit.number) };
   const ledger = new RingLedger(`${memory.bootId}/${kernel.ringsId}`, { stored: cursor, numbers });
@@ -92,23 +117,27 @@ export function assemble(
       upkeep.scanSoon();
     },
   });
-  const enforcement = new Enforcement({
+  const enforcement: Enforcement = new Enforcement({
     kernel,
     descendants: (path) => cgroups.descendants(path),
-    ...{ initOf, isThere },
+    ...{ prober, factsOf, isThere },
     profile: DEFAULT_PROFILE,
     saveRules: (rules) => memory.addRules(rules),
     onApplied: (container) => announcer.applied(container),
     onMisleading: (container, misleading) => announcer.misleading(container, misleading),
+    onKept: () => memory.changed(),
+    onUnanswered: (container) => announcer.unanswered(container),
     onProblem: (container, problem) => announcer.problem(container, problem),
     onRefused: (container, policies, reason) => announcer.refused(container, policies, reason),
   });
+  const freezer = new Freezer(cgroups, join(stateDir, FROZEN));
+  const gate = new Gate({ isOn: options.gate, freezer, voice, nowMicros });
   const startup = new Startup({
-    ...{ initOf, nowMicros },
+    ...{ factsOf, nowMicros },
     hostMntNs: options.hostMntNs,
-    onBuilt: (container, facts) => enforcement.built(container, facts),
-    onRunning: (container, facts, sawBefore) => {
-      enforcement.running(container, facts);
+    onBuilt: (container) => gate.hold(container, () => enforcement.built(container)),
+    onRunning: async (container, sawBefore) => {
+      await enforcement.running(container);
       announcer.running(container, sawBefore);
     },
   });
@@ -120,6 +149,7 @@ export function assemble(
   });
   const feed = new EventFeed({
     ...{ queue, ledger, node, enforcer, nowMs, observer },
+    micros: (timeNs) => times.micros(timeNs),
     rules: memory.rules,
     containers: () => containers,
     profile: DEFAULT_PROFILE_NAME,
@@ -127,24 +157,34 @@ export function assemble(
     onSkipped: () => upkeep.scanSoon(),
   });
   const inForce = new PoliciesInForce(enforcement, voice);
-  const changes = new NodeChanges({ memory, containers, enforcement, startup, feed, queue, inForce, node });
+  const changes = new NodeChanges({
+    memory,
+    announcer,
+    containers,
+    enforcement,
+    startup,
+    feed,
+    queue,
+    inForce,
+    node,
+  });
   const missing = missingHooks(kernel.programs());
   enforcement.setDisarmed(missing);
   enforcement.setPostures(options.postures);
   const arming = new Arming({ selfTest, missing, voice, nowMs, periodMs: SELF_TEST_PERIOD_MS });
   const upkeep: Upkeep = new Upkeep({
-    ...{ kernel, clock, logger, feed, queue, ledger, containers, enforcement, memory },
+    ...{ kernel, clock, logger, feed, queue, ledger, containers, enforcement, memory, times },
     onGone: (container, hasSuccessor) => changes.gone(container, hasSuccessor),
   });
   return {
-    ...{ memory, ledger, queue, voice, containers, enforcement, startup, feed },
+    ...{ memory, times, prober, ledger, queue, voice, containers, enforcement, startup, gate, feed },
     ...{ arming, upkeep, inForce, changes },
   };
 
-  function initOf(cgroupPath: string): ProcessFacts | undefined {
+  async function factsOf({ cgroupId, known }: NodeContainer): Promise<ProcessFacts | undefined> {
     try {
-      const pid = oldest(cgroups.processes(cgroupPath));
-      return pid === undefined ? undefined : factsOf(pid);
+      const pid = oldest(cgroups.processes(known.place.cgroupPath));
+      return pid === undefined ? undefined : await prober.facts(cgroupId, pid);
     } catch {
       // Looked at again soon.
       return undefined;

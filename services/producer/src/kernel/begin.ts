@@ -9,19 +9,22 @@ import type { SettledFiles } from './adapters/settled-files.ts';
 
 const UNTHROTTLED: Limits = { alertThrottling: false, maxAlertPerSec: 1, throttleSec: 1 };
 
+/** Containers that do not answer within so long get their rules as they are written. */
+const ASK_MS = 30_000;
+
 /** What is followed from the start on. */
 export interface Followed {
   policies: PolicyFolder | undefined;
   labels: SettledFiles | undefined;
   /** Of the file of labels, as it was used last. */
-  labelsText: string;
+  labelsText: string | undefined;
   /** The start is over. */
   isStarted: boolean;
 }
 
 /** `followed` is filled on the way, as what is told meanwhile needs it. Throws KERNEL_UNUSABLE. */
-export function begin(options: KernelNodeOptions, parts: Parts, followed: Followed): void {
-  const { kernel, stateDir, logger } = options;
+export async function begin(options: KernelNodeOptions, parts: Parts, followed: Followed): Promise<void> {
+  const { kernel, stateDir, logger, clock } = options;
   mkdirSync(stateDir, { recursive: true });
   for (const note of kernel.notes) logger.warn({}, note);
   // 1. The clock, and the self-test's own limits: every record needs the one, and no test must be throttled.
@@ -29,18 +32,23 @@ export function begin(options: KernelNodeOptions, parts: Parts, followed: Follow
   parts.upkeep.sweep();
   // 2. Policies before any container: one that is enforced already must not be without its rules for a moment.
   followed.policies = policiesOf(options, parts);
-  // 3. Labels before containers are looked at: they say which policies apply. This looks at containers, too.
+  // 3. What is known of containers from before: where their rules lead, which must not have to be found out again.
+  recall(parts);
+  // 4. Labels before containers are looked at: they say which policies apply. This looks at containers, too.
   followed.labels = labelsOf(options, parts, followed);
-  // 4. Containers that are there, with their rules. From here on, one that is found is new.
+  // 5. Containers that are there. From here on, one that is found is new.
   const isSeen = parts.containers.scan();
   parts.containers.started();
-  // 5. Those of the run before that are gone: they get their last reports and tombstones.
+  // 6. Their rules: each is asked where they lead in it. One that hangs must not keep the others from being enforced.
+  await Promise.race([parts.changes.settled(), clock.sleep(ASK_MS)]);
+  parts.changes.applyUnasked();
+  // 7. Those of the run before that are gone: they get their last reports and tombstones.
   sayFarewell(options, parts);
-  // 6. Slots in the kernel that nobody would ever let go of, as no memory has their containers.
+  // 8. Slots in the kernel that nobody would ever let go of, as no memory has their containers.
   if (isSeen) freeForgotten(options, parts);
-  // 7. Only now may these programs decide: every container that is there has its rules in them.
+  // 9. Only now may these programs decide: every container that is there has its rules in them.
   kernel.activate();
-  // 8. Events, as from here on every container that they can be of is known, or can be found.
+  // 10. Events, as from here on every container that they can be of is known, or can be found.
   kernel.start((events, release) => {
     try {
       parts.feed.take(events, release);
@@ -49,7 +57,7 @@ export function begin(options: KernelNodeOptions, parts: Parts, followed: Follow
     }
   });
   followed.isStarted = true;
-  // 9. The proof that it works, and what each second needs.
+  // 11. The proof that it works, and what each second needs.
   parts.arming.start();
   parts.upkeep.start();
   logger.info(
@@ -85,6 +93,12 @@ function labelsOf(
       changes.labels(labels);
     },
   });
+}
+
+function recall({ memory, enforcement }: Parts): void {
+  const { before } = memory;
+  if (!before.isSameBoot) return;
+  for (const { cgroupId, targets } of before.containers) enforcement.remember(BigInt(cgroupId), targets);
 }
 
 /** In another boot, cgroups have other ids; but who is not there any more is not there. */

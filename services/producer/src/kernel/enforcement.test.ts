@@ -6,6 +6,7 @@ import { NodeContainers } from './node-containers.ts';
 import { Enforcement } from './enforcement.ts';
 import { Cgroups } from './adapters/cgroups.ts';
 import { parseLabels } from './core/labels.ts';
+import { MemoryProber } from './testing/memory-prober.ts';
 import { MemoryKernel } from './testing/memory-kernel.ts';
 
 const ID = 'a4e3d52aeda8a0256d3c8ad819ec1bc6b61e4fa6f6d68858196d5195b5765d9f';
@@ -13,6 +14,7 @@ const CGROUP = 77n;
 const FACTS: ProcessFacts = {
   pid: 12,
   startedAt: 100,
+  ageMs: 5_000,
   pidNs: 2,
   mntNs: 3,
   ownRoot: true,
@@ -30,6 +32,7 @@ function policy(name: string, path: string, more: Partial<PolicyRule> = {}): Pol
 }
 
 let kernel: MemoryKernel;
+let prober: MemoryProber;
 let enforcement: Enforcement;
 let container: NodeContainer;
 let log: string[];
@@ -37,13 +40,17 @@ let alive: ProcessFacts[];
 
 beforeEach(() => {
   kernel = new MemoryKernel();
+  prober = new MemoryProber();
   log = [];
   alive = [FACTS];
   enforcement = new Enforcement({
     kernel,
     descendants: () => [],
     isThere: ({ pid, startedAt }) => alive.some((one) => one.pid === pid && one.startedAt === startedAt),
-    initOf: () => alive[0],
+    factsOf: () => Promise.resolve(alive[0]),
+    prober,
+    onKept: () => log.push('kept'),
+    onUnanswered: ({ unanswered }) => log.push(`unanswered ${[...unanswered.keys()].join(',')}`),
     profile: 0,
     saveRules: (rules) => log.push(`saved ${rules.length}`),
     onApplied: (_, { policies }) => log.push(`applied ${policies.join(',')}`),
@@ -66,135 +73,186 @@ beforeEach(() => {
   container = found[0] ?? expect.unreachable();
 });
 
+function built(): Promise<void> {
+  container.life = { phase: 'built', facts: FACTS };
+  return enforcement.built(container);
+}
+
+function running(): Promise<void> {
+  container.life = { phase: 'running', facts: FACTS };
+  return enforcement.running(container);
+}
+
 describe('Enforcement', () => {
-  it('puts rules in force as they are written while a container begins, and resolved once it has its root', () => {
-    kernel.links = { '/bin/secret': '/usr/bin/secret' };
+  it('puts rules in force as they are written while a container begins, and resolved once it has its root', async () => {
+    prober.links = { '/bin/secret': '/usr/bin/secret' };
     enforcement.setPolicies([policy('p', '/bin/secret')]);
-    enforcement.apply(container);
+    await enforcement.apply(container);
     expect(kernel.rulesOf(CGROUP)).toEqual([{ path: '/bin/secret', action: 'Block' }]);
     expect(kernel.registered.get(CGROUP)).toMatchObject({ starting: true, privileged: false, rootDev: 0n });
-    enforcement.built(container, FACTS);
+    await built();
     expect(kernel.rulesOf(CGROUP)?.map(({ path }) => path)).toEqual(['/bin/secret', '/usr/bin/secret']);
     expect(kernel.registered.get(CGROUP)).toMatchObject({ starting: true, privileged: true, rootDev: 45n });
-    enforcement.running(container, FACTS);
+    await running();
     expect(kernel.registered.get(CGROUP)).toMatchObject({ starting: false, mntNs: 3 });
     expect(kernel.rulesOf(CGROUP)).toHaveLength(2);
     expect(kernel.installed.size).toBe(1);
   });
 
-  it('saves rules before the kernel has them, and says what is in force', () => {
+  it('saves rules before the kernel has them, and says what is in force', async () => {
     enforcement.setPolicies([policy('p', '/etc/secret')]);
-    enforcement.apply(container);
+    await enforcement.apply(container);
     expect(log).toEqual(['saved 1', 'applied p']);
-    enforcement.apply(container);
+    await enforcement.apply(container);
     expect(log).toEqual(['saved 1', 'applied p']);
   });
 
-  it('replaces rules in one step, and gives up the old ones', () => {
+  it('replaces rules in one step, and gives up the old ones', async () => {
     enforcement.setPolicies([policy('p', '/etc/secret')]);
-    enforcement.apply(container);
+    await enforcement.apply(container);
     enforcement.setPolicies([policy('q', '/etc/other')]);
-    enforcement.apply(container);
+    await enforcement.apply(container);
     expect(kernel.rulesOf(CGROUP)).toEqual([{ path: '/etc/other', action: 'Block' }]);
     expect(kernel.installed.size).toBe(1);
     enforcement.setPolicies([]);
-    enforcement.apply(container);
+    await enforcement.apply(container);
     expect(kernel.registered.get(CGROUP)?.ruleSet).toBeUndefined();
     expect(kernel.installed.size).toBe(0);
     expect(log.at(-1)).toBe('applied ');
   });
 
-  it('leaves in force what was, where something cannot be installed whole', () => {
+  it('leaves in force what was, where something cannot be installed whole', async () => {
     enforcement.setPolicies([policy('p', '/etc/secret')]);
-    enforcement.apply(container);
+    await enforcement.apply(container);
     kernel.refusal = new Error('map rules is full');
     enforcement.setPolicies([policy('q', '/etc/other')]);
-    enforcement.apply(container);
+    await enforcement.apply(container);
     expect(kernel.rulesOf(CGROUP)).toEqual([{ path: '/etc/secret', action: 'Block' }]);
     expect(log.at(-1)).toBe('refused q: map rules is full');
     kernel.refusal = undefined;
-    enforcement.apply(container);
+    await enforcement.apply(container);
     expect(kernel.rulesOf(CGROUP)).toEqual([{ path: '/etc/other', action: 'Block' }]);
   });
 
-  it('tells of a container that finds no room once it has its root, and goes on', () => {
+  it('tells of a container that finds no room once it has its root, and goes on', async () => {
     enforcement.setPolicies([policy('p', '/etc/secret')]);
-    enforcement.apply(container);
+    await enforcement.apply(container);
     kernel.noRoom = new Error('map members is full');
-    enforcement.built(container, FACTS);
+    await built();
     expect(log.at(-1)).toBe('refused p: map members is full');
     log.length = 0;
-    enforcement.running(container, FACTS);
+    await running();
     expect(log).toEqual(['refused p: map members is full']);
     expect(kernel.rulesOf(CGROUP)).toEqual([{ path: '/etc/secret', action: 'Block' }]);
   });
 
-  it('refuses policies that need what this node cannot enforce, and only those', () => {
+  it('refuses policies that need what this node cannot enforce, and only those', async () => {
     enforcement.setDisarmed(new Map([['network', 'no hook']]));
     const net = policy('net', 'udp', { kind: 'network', match: 'protocol' });
     enforcement.setPolicies([policy('p', '/etc/secret'), net]);
-    enforcement.apply(container);
+    await enforcement.apply(container);
     expect(kernel.rulesOf(CGROUP)?.map(({ path }) => path)).toEqual(['/etc/secret']);
     expect([...enforcement.unenforceable].map(([{ name }, reason]) => `${name}: ${reason}`)).toEqual([
       'net: network rules cannot be enforced here: no hook',
     ]);
   });
 
-  it('warns once of a rule that leads elsewhere, and again when it leads to yet another place', () => {
-    kernel.links = { '/bin/cat': '/bin/busybox' };
+  it('warns once of a rule that leads elsewhere, and again when it leads to yet another place', async () => {
+    prober.links = { '/bin/cat': '/bin/busybox' };
     enforcement.setPolicies([policy('p', '/bin/cat')]);
-    enforcement.built(container, FACTS);
-    enforcement.apply(container);
-    kernel.links = { '/bin/cat': '/bin/toybox' };
-    enforcement.apply(container);
+    await built();
+    await enforcement.apply(container);
+    prober.links = { '/bin/cat': '/bin/toybox' };
+    await enforcement.apply(container);
     expect(log.filter((line) => line.startsWith('misleading'))).toEqual([
       'misleading /bin/cat /bin/busybox',
       'misleading /bin/cat /bin/toybox',
     ]);
   });
 
-  it('follows a target that changes', () => {
+  it('follows a target that changes', async () => {
     enforcement.setPolicies([policy('p', '/run/token')]);
-    enforcement.built(container, FACTS);
-    kernel.links = { '/run/token': '/run/..2/token' };
-    enforcement.apply(container);
+    await built();
+    prober.links = { '/run/token': '/run/..2/token' };
+    await enforcement.apply(container);
     expect(kernel.rulesOf(CGROUP)?.map(({ path }) => path)).toEqual(['/run/token', '/run/..2/token']);
   });
 
-  it('keeps what it found when the process that it asked is gone, whatever has its number now', () => {
-    kernel.links = { '/bin/secret': '/usr/bin/secret' };
+  it('keeps what it found when the process that it asked is gone, whatever has its number now', async () => {
+    prober.links = { '/bin/secret': '/usr/bin/secret' };
     enforcement.setPolicies([policy('p', '/bin/secret')]);
-    enforcement.built(container, FACTS);
+    await built();
     alive = [];
-    kernel.links = { '/bin/secret': '/host/secret' };
-    enforcement.apply(container);
+    prober.links = { '/bin/secret': '/host/secret' };
+    await enforcement.apply(container);
     alive = [{ ...FACTS, startedAt: 200, mntNs: 99 }];
-    enforcement.apply(container);
+    await enforcement.apply(container);
     expect(kernel.rulesOf(CGROUP)?.map(({ path }) => path)).toEqual(['/bin/secret', '/usr/bin/secret']);
     expect(log.filter((line) => line.startsWith('refused'))).toEqual([]);
   });
 
-  it('asks another process of the container when the first one has ended', () => {
+  it('asks another process of the container when the first one has ended', async () => {
     enforcement.setPolicies([policy('p', '/bin/secret')]);
-    enforcement.built(container, FACTS);
+    await built();
     alive = [{ ...FACTS, pid: 13, startedAt: 200 }];
-    kernel.links = { '/bin/secret': '/usr/bin/secret' };
-    enforcement.apply(container);
+    prober.links = { '/bin/secret': '/usr/bin/secret' };
+    await enforcement.apply(container);
     expect(kernel.rulesOf(CGROUP)?.map(({ path }) => path)).toEqual(['/bin/secret', '/usr/bin/secret']);
   });
 
-  it('does not let a container extend what it is allowed', () => {
+  it('does not let a container extend what it is allowed', async () => {
     const allowed = policy('p', '/work/secrets/', { match: 'dirRecursive', action: 'Allow' });
     enforcement.setPolicies([allowed]);
-    enforcement.built(container, FACTS);
-    kernel.links = { '/work/secrets/': '/run/secrets/' };
-    enforcement.apply(container);
+    await built();
+    prober.links = { '/work/secrets/': '/run/secrets/' };
+    await enforcement.apply(container);
     expect(kernel.rulesOf(CGROUP)?.map(({ path }) => path)).toEqual(['/work/secrets/']);
   });
 
-  it('takes a container out of the kernel with its rules', () => {
+  it('asks only once, and not even in another run, where what a container is allowed leads', async () => {
+    const allowed = policy('p', '/work/data/', { match: 'dirRecursive', action: 'Allow' });
+    enforcement.setPolicies([allowed]);
+    enforcement.remember(CGROUP, { followed: new Map(), kept: new Map([['/work/data/', undefined]]) });
+    prober.links = { '/work/data/': '/run/data/' };
+    await built();
+    expect(prober.asked).toEqual([]);
+    expect(kernel.rulesOf(CGROUP)?.map(({ path }) => path)).toEqual(['/work/data/']);
+  });
+
+  it('keeps what is known of a path that does not answer, and says so', async () => {
+    enforcement.setPolicies([policy('p', '/run/token')]);
+    prober.links = { '/run/token': '/run/..2/token' };
+    await built();
+    prober.silent = ['/run/token'];
+    await enforcement.apply(container);
+    expect(kernel.rulesOf(CGROUP)?.map(({ path }) => path)).toEqual(['/run/token', '/run/..2/token']);
+    expect(log.at(-1)).toBe('unanswered /run/token');
+    expect([...container.unanswered.keys()]).toEqual(['/run/token']);
+  });
+
+  it('does not let rules wait for a container that is slow to answer', async () => {
+    await running();
     enforcement.setPolicies([policy('p', '/etc/secret')]);
-    enforcement.apply(container);
+    prober.slow = true;
+    const done = enforcement.apply(container);
+    expect(kernel.rulesOf(CGROUP)).toEqual([{ path: '/etc/secret', action: 'Block' }]);
+    await done;
+  });
+
+  it('ends with the policies that are in force last, when they change while a container is asked', async () => {
+    await running();
+    enforcement.setPolicies([policy('p', '/etc/one')]);
+    const first = enforcement.apply(container);
+    enforcement.setPolicies([policy('q', '/bin/two')]);
+    prober.links = { '/bin/two': '/usr/bin/two' };
+    await Promise.all([first, enforcement.apply(container)]);
+    expect(kernel.rulesOf(CGROUP)?.map(({ path }) => path)).toEqual(['/bin/two', '/usr/bin/two']);
+    expect(kernel.installed.size).toBe(1);
+  });
+
+  it('takes a container out of the kernel with its rules', async () => {
+    enforcement.setPolicies([policy('p', '/etc/secret')]);
+    await enforcement.apply(container);
     enforcement.remove(container);
     expect(kernel.removed).toEqual([CGROUP]);
     expect(kernel.installed.size).toBe(0);

@@ -8,9 +8,8 @@ import {
   type PostureSettings,
   type RuleSet,
 } from '@alert-throttle/policy';
-import type { ProcessFacts } from './adapters/processes.ts';
-import type { Enforced, NodeContainer } from './core/node-container.ts';
-import { ContainerPaths, type ContainerPathsOptions } from './container-paths.ts';
+import { factsInside, isLeaving, type Enforced, type NodeContainer } from './core/node-container.ts';
+import { ContainerPaths, type ContainerPathsOptions, type KnownTargets } from './container-paths.ts';
 import type { Misleading } from './core/rule-paths.ts';
 import type { KernelPort, RuleSetHandle } from './kernel-port.ts';
 import { reasonOf } from '../errors.ts';
@@ -20,10 +19,10 @@ export type PostureConfig = Pick<
   'defaultFilePosture' | 'defaultNetworkPosture' | 'defaultCapabilitiesPosture'
 >;
 
-export interface EnforcementOptions extends Omit<ContainerPathsOptions, 'kernel'> {
+export interface EnforcementOptions extends ContainerPathsOptions {
   readonly kernel: Pick<
     KernelPort,
-    'installRuleSet' | 'removeRuleSet' | 'registerContainer' | 'setRuleSet' | 'removeContainer' | 'resolve'
+    'installRuleSet' | 'removeRuleSet' | 'registerContainer' | 'setRuleSet' | 'removeContainer'
   >;
   readonly descendants: (cgroupPath: string) => readonly bigint[];
   readonly profile: number;
@@ -32,10 +31,18 @@ export interface EnforcementOptions extends Omit<ContainerPathsOptions, 'kernel'
   /** Other rules are in force for it now. */
   readonly onApplied: (container: NodeContainer, enforced: Enforced) => void;
   readonly onMisleading: (container: NodeContainer, misleading: Misleading) => void;
+  /** Paths that do not answer, each time that they are others. */
+  readonly onUnanswered: (container: NodeContainer) => void;
   /** An annotation that means nothing, with what is accepted. */
   readonly onProblem: (container: NodeContainer, problem: string) => void;
   /** What was in force before is still in force. */
   readonly onRefused: (container: NodeContainer, policies: readonly string[], reason: string) => void;
+}
+
+interface Turn {
+  done: Promise<void>;
+  /** So often, something has changed meanwhile. */
+  changes: number;
 }
 
 export class Enforcement {
@@ -47,6 +54,8 @@ export class Enforcement {
   #disarmed: ReadonlyMap<Kind, string> = new Map();
   /** Warned of, by container: each once. */
   readonly #warned = new Map<bigint, Set<string>>();
+  /** Containers whose rules are being brought up to date. */
+  readonly #busy = new Map<bigint, Turn>();
 
   constructor(options: EnforcementOptions) {
     this.#options = options;
@@ -76,36 +85,75 @@ export class Enforcement {
     return refused;
   }
 
-  /** Paths inside the container can be resolved now. */
-  built(container: NodeContainer, facts: ProcessFacts): void {
-    container.facts = facts;
+  /** Paths inside the container can be asked for now. */
+  built(container: NodeContainer): Promise<void> {
     this.#registerAgain(container);
-    this.apply(container);
+    return this.apply(container);
   }
 
   /** From now on its tasks are the container's in any case, also where the kernel saw no exec. */
-  running(container: NodeContainer, facts: ProcessFacts): void {
-    container.facts = facts;
-    container.running = true;
+  running(container: NodeContainer): Promise<void> {
     this.#registerAgain(container);
-    this.apply(container);
+    return this.apply(container);
   }
 
   /**
-   * Brings the container's rules up to date. While its runtime builds it they are in force as they are written, from its
-   * first exec on. What cannot be installed is told, and changes nothing.
+   * Brings the container's rules up to date; resolves when they are. While its runtime builds it they are in force as they
+   * are written, at once, from its first exec on; later, once it has said where their paths lead. One that does not
+   * answer has them as they are written, and as far as is known from before. What cannot be installed is told, and
+   * changes nothing.
    */
-  apply(container: NodeContainer): void {
-    if (container.removedAtMs !== undefined) return;
+  apply(container: NodeContainer): Promise<void> {
+    const busy = this.#busy.get(container.cgroupId);
+    if (busy) {
+      busy.changes += 1;
+      return busy.done;
+    }
+    const isAsked = factsInside(container) !== undefined;
+    if (!isAsked || this.#options.prober.isSlow(container.cgroupId)) this.applyKnown(container);
+    if (!isAsked) return Promise.resolve();
+    const turn: Turn = { done: Promise.resolve(), changes: 0 };
+    this.#busy.set(container.cgroupId, turn);
+    turn.done = this.#askAndApply(container, turn)
+      .catch((error: unknown) => this.#options.onRefused(container, container.wanted, reasonOf(error)))
+      .finally(() => this.#busy.delete(container.cgroupId));
+    return turn.done;
+  }
+
+  /** Without asking anything. */
+  applyKnown(container: NodeContainer): void {
+    if (isLeaving(container)) return;
+    const { ruleSet, policies, problems } = this.#wanted(container);
+    for (const problem of problems) this.#options.onProblem(container, problem);
+    container.wanted = ruleSet === undefined ? [] : policies.map(({ name }) => name);
+    this.#try(container, container.wanted, () =>
+      this.#install(container, ruleSet && this.#resolve(container, ruleSet), container.wanted),
+    );
+  }
+
+  /** What an earlier run knew of where its paths lead. */
+  remember(cgroupId: bigint, targets: KnownTargets): void {
+    this.#paths.remember(cgroupId, targets);
+  }
+
+  targetsOf(cgroupId: bigint): KnownTargets {
+    return this.#paths.known(cgroupId);
+  }
+
+  async #askAndApply(container: NodeContainer, turn: Turn): Promise<void> {
+    const { changes } = turn;
+    const { ruleSet } = this.#wanted(container);
+    const before = container.unanswered;
+    if (ruleSet) await this.#paths.ask(container, ruleSet);
+    this.applyKnown(container);
+    if (before.size > 0 || container.unanswered.size > 0) this.#options.onUnanswered(container);
+    if (turn.changes > changes) await this.#askAndApply(container, turn);
+  }
+
+  #wanted(container: NodeContainer): ReturnType<typeof rulesFor> {
     const refused = this.unenforceable;
     const usable = this.#policies.filter((policy) => !refused.has(policy));
-    const { subject } = container.known;
-    const { ruleSet, policies, problems } = rulesFor(usable, subject, this.#postures);
-    for (const problem of problems) this.#options.onProblem(container, problem);
-    const names = ruleSet === undefined ? [] : policies.map(({ name }) => name);
-    this.#try(container, names, () =>
-      this.#install(container, ruleSet && this.#resolve(container, ruleSet), names),
-    );
+    return rulesFor(usable, container.known.subject, this.#postures);
   }
 
   /** The container is gone, and its last report is out. */
@@ -135,7 +183,7 @@ export class Enforcement {
 
   #resolve(container: NodeContainer, ruleSet: RuleSet): RuleSet {
     const { ruleSet: resolved, misleading } = this.#paths.resolve(container, ruleSet);
-    if (container.facts) this.#warn(container, misleading);
+    if (factsInside(container)) this.#warn(container, misleading);
     return resolved;
   }
 
@@ -173,14 +221,15 @@ export class Enforcement {
 
   /** Again, where more is known of it. */
   #register(container: NodeContainer, ruleSet: RuleSetHandle | undefined): void {
-    const { cgroupId, known, facts, running } = container;
+    const { cgroupId, known, life } = container;
+    const facts = factsInside(container);
     const { kernel, descendants, profile } = this.#options;
     kernel.registerContainer({
       cgroupId,
       descendants: () => descendants(known.place.cgroupPath),
       ruleSet,
       profile,
-      starting: !running,
+      starting: life.phase !== 'running',
       privileged: facts?.privileged ?? false,
       pidNs: facts?.pidNs ?? 0,
       mntNs: facts?.mntNs ?? 0,

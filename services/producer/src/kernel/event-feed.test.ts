@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { SourceRecord } from '../ports.ts';
 import { Cgroups } from './adapters/cgroups.ts';
 import { NodeContainers } from './node-containers.ts';
+import { ClockHistory } from './core/clock-history.ts';
 import { RingLedger } from './core/ring-ledger.ts';
 import { RuleBook } from './core/rule-book.ts';
 import { EventFeed } from './event-feed.ts';
@@ -20,6 +21,7 @@ const quiet: KernelObserver = {
   skipped: () => undefined,
   stranger: () => undefined,
   exposed: () => undefined,
+  held: () => undefined,
   refused: () => undefined,
   selfTest: () => undefined,
 };
@@ -29,6 +31,7 @@ let ledger: RingLedger;
 let queue: RecordQueue;
 let containers: NodeContainers;
 let feed: EventFeed;
+let times: ClockHistory;
 let released: number;
 let skips: string[];
 
@@ -36,6 +39,7 @@ beforeEach(() => start(new RingLedger('boot', { stored: undefined, numbers: { en
 
 function start(rings: RingLedger): void {
   nowMs = 0;
+  times = new ClockHistory();
   released = 0;
   skips = [];
   ledger = rings;
@@ -58,6 +62,7 @@ function start(rings: RingLedger): void {
     isSelfTest: (event) => event.type !== 'malformed' && event.container === 5n,
     onSkipped: (ring) => skips.push(ring),
     nowMs: () => nowMs,
+    micros: (timeNs) => times.micros(timeNs),
     observer: quiet,
   });
 }
@@ -163,16 +168,18 @@ describe('EventFeed', () => {
     expect((await alerts())[0]).toMatchObject({ ContainerID: '', Operation: 'AlertThresholdEnded' });
   });
 
-  it('gives an interval one beginning in all its records, though samples of the clock differ', async () => {
-    feed.setRealtimeOffset(1_000_000_000_000n);
-    give(intervalEvent({ container: 0n, overflow: true, number: 1 }));
-    feed.setRealtimeOffset(1_000_000_000_900n);
+  it('gives an interval one beginning in all its records, though the clock is set in between', async () => {
+    times.observe(1_000_000_000_000n, 0n);
+    give(intervalEvent({ container: 0n, overflow: true, number: 1, type: 'threshold' }));
+    times.observe(1_000_000_000_900n, 20_000_000_000n);
     give(intervalEvent({ container: 0n, overflow: true, number: 2 }));
-    feed.setRealtimeOffset(1_060_000_000_000n);
+    times.observe(1_060_000_000_000n, 40_000_000_000n);
     give(intervalEvent({ container: 0n, overflow: true, number: 3 }));
-    const starts = (await alerts()).map(({ Throttle }) => Throttle?.IntervalStartMicros ?? 0);
-    const [first = 0] = starts;
-    expect(starts).toEqual([first, first, first + 60_000_000]);
+    const records = await alerts();
+    expect(records.map(({ Throttle }) => Throttle?.IntervalStartMicros)).toEqual(
+      Array(3).fill(1_005_000_000),
+    );
+    expect(records.map(({ EventTimeMicros }) => EventTimeMicros)).toEqual(Array(3).fill(1_035_000_000));
   });
 
   it('keeps events of the self-test to itself', async () => {

@@ -1,7 +1,7 @@
 // Events of the kernel become records: each under the name of its own container, or waiting until that is known.
 import type { Alert } from '@alert-throttle/alert';
 import type { NodeContainers } from './node-containers.ts';
-import { alertOfEvent, microsOf, type Identity } from './core/alert-of-event.ts';
+import { alertOfEvent, type Identity } from './core/alert-of-event.ts';
 import { nodeIdentity, strangerIdentity, type NodeIdentity } from './core/container.ts';
 import { alertsLost, tampering, type Origin } from './core/node-events.ts';
 import type { RingLedger } from './core/ring-ledger.ts';
@@ -36,14 +36,13 @@ export interface EventFeedOptions {
   /** Containers may have come or gone without an event. */
   readonly onSkipped: (ring: Ring) => void;
   readonly nowMs: () => number;
+  /** The kernel's time as time of day. */
+  readonly micros: (timeNs: bigint) => number;
   readonly observer: KernelObserver;
 }
 
 /** The ring stands still for so long: enough for a look at the cgroups, which comes each second then, to find it. */
 const WAITING = { capacity: 1_000, patienceMs: 3_000 };
-
-/** More is a clock that was set, or that has drifted. */
-const CLOCK_NOISE_NS = 1_000_000n;
 
 /** Events that came together, and leave their ring together. */
 interface Batch {
@@ -62,7 +61,6 @@ interface Waiting {
 export class EventFeed {
   readonly #options: EventFeedOptions;
   readonly #waiting = new WaitingRoom<Waiting>(WAITING);
-  #realtimeOffsetNs = 0n;
 
   constructor(options: EventFeedOptions) {
     this.#options = options;
@@ -70,12 +68,6 @@ export class EventFeed {
 
   get waiting(): number {
     return this.#waiting.size;
-  }
-
-  /** Samples differ by a little each time. The one of before stays, so that one moment has one time in all its records. */
-  setRealtimeOffset(offsetNs: bigint): void {
-    const moved = offsetNs - this.#realtimeOffsetNs;
-    if (moved > CLOCK_NOISE_NS || moved < -CLOCK_NOISE_NS) this.#realtimeOffsetNs = offsetNs;
   }
 
   take(events: readonly KernelEvent[], release: () => void): void {
@@ -120,7 +112,7 @@ export class EventFeed {
     switch (event.type) {
       case 'cgroupCreated':
         this.#options.ledger.passed(event.ring, event.number);
-        containers.created(event.container, event.path, microsOf(event.timeNs, this.#realtimeOffsetNs));
+        containers.created(event.container, event.path, this.#options.micros(event.timeNs));
         return;
       case 'cgroupRemoved':
         this.#options.ledger.passed(event.ring, event.number);
@@ -150,31 +142,30 @@ export class EventFeed {
   }
 
   #alertOf(event: Report, identity: Identity): Alert {
-    const { rules, enforcer, profile } = this.#options;
-    const realtimeOffsetNs = this.#realtimeOffsetNs;
+    const { rules, enforcer, profile, micros } = this.#options;
     switch (event.type) {
       case 'alert':
-        return alertOfEvent(event, { identity, rule: rules.get(event.rule), realtimeOffsetNs, enforcer });
+        return alertOfEvent(event, { identity, rule: rules.get(event.rule), micros, enforcer });
       case 'tampering':
         return tampering(this.#originOf(event, identity), event);
       case 'lost':
         return alertsLost(this.#originOf(event, identity), {
           alerts: event.count,
-          first: microsOf(event.firstNs, realtimeOffsetNs),
-          last: microsOf(event.lastNs, realtimeOffsetNs),
+          first: micros(event.firstNs),
+          last: micros(event.lastNs),
           counter: 'EventTimeMicros',
           reason: `${event.ring} ring full`,
         });
       default: {
         const ruleOf = (number: number) => rules.get(number);
-        return thresholdAlert(event, { identity, ruleOf, realtimeOffsetNs, enforcer, profile });
+        return thresholdAlert(event, { identity, ruleOf, micros, enforcer, profile });
       }
     }
   }
 
   #originOf(event: Report, identity: Identity): Origin {
     const { enforcer } = this.#options;
-    return { identity, micros: microsOf(event.timeNs, this.#realtimeOffsetNs), enforcer };
+    return { identity, micros: this.#options.micros(event.timeNs), enforcer };
   }
 
   /** An earlier run had seen it, ended while it waited, and the ring does not have it any more. */

@@ -77,12 +77,13 @@ describe('bidFarewell', () => {
 
   it('knows containers of an earlier run that are not there any more', () => {
     const identity = containers.identityOf(7n) ?? expect.unreachable();
+    const targets = { followed: new Map<string, string>(), kept: new Map<string, string>() };
     containers.remember([
-      { cgroupId: '7', cgroupPath: '/docker/x', identity },
-      { cgroupId: '9', cgroupPath: '/docker/y', identity: { ...identity, ContainerID: 'y' } },
+      { cgroupId: '7', cgroupPath: '/docker/x', identity, targets },
+      { cgroupId: '9', cgroupPath: '/docker/y', identity: { ...identity, ContainerID: 'y' }, targets },
     ]);
     expect(containers.identityOf(9n)?.ContainerID).toBe('y');
     expect(tick()).toEqual(['9']);
-    expect(containers.get(7n)?.removedAtMs).toBeUndefined();
+    expect(containers.get(7n)?.life).toEqual({ phase: 'building' });
   });
 });

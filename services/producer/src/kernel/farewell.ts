@@ -1,6 +1,6 @@
 // The end of a container: its tombstone goes out after its last report, and only then is it forgotten.
 import type { NodeContainers } from './node-containers.ts';
-import type { NodeContainer } from './core/node-container.ts';
+import { isLeaving, type NodeContainer } from './core/node-container.ts';
 import type { Marks } from './core/ring-ledger.ts';
 import type { KernelPort } from './kernel-port.ts';
 
@@ -18,18 +18,19 @@ const LONGEST_MS = 60_000;
 
 /** To be called each second, after the sweep: the kernel brings out what it owes, as far as the ring has room. */
 export function bidFarewell({ kernel, containers, marks, nowMs, onGone }: FarewellOptions): void {
-  const leaving = containers.all.filter(({ removedAtMs }) => removedAtMs !== undefined);
+  const leaving = containers.all.filter(isLeaving);
   if (leaving.length === 0) return;
   const owing = new Set(kernel.throttleMap().map(({ container }) => container));
   const { enforcement, audit } = kernel.rings();
   const read = marks();
   for (const container of leaving) {
+    const { life } = container;
     // Nothing of it comes into the rings any more. What is in them has to be read.
     if (!owing.has(container.cgroupId))
-      container.lastNumbers ??= { enforcement: Number(enforcement.number), audit: Number(audit.number) };
-    const last = container.lastNumbers;
+      life.lastNumbers ??= { enforcement: Number(enforcement.number), audit: Number(audit.number) };
+    const last = life.lastNumbers;
     const isOut = last !== undefined && read.enforcement >= last.enforcement && read.audit >= last.audit;
-    if (!isOut && nowMs() - (container.removedAtMs ?? 0) < LONGEST_MS) continue;
+    if (!isOut && nowMs() - life.sinceMs < LONGEST_MS) continue;
     if (containers.isThereAfterAll(container)) continue;
     containers.forget(container.cgroupId);
     onGone(container, hasSuccessor(containers, container));

@@ -23,12 +23,13 @@ afterEach(async () => {
   // The self-test has a process of its own, which has to end.
 }, 60_000);
 
-function start(kernel: MemoryKernel, cursor: string | undefined): KernelNode {
+async function start(kernel: MemoryKernel, cursor: string | undefined): Promise<KernelNode> {
   const node = new KernelNode({
     kernel,
     cgroups: new Cgroups(join(folder, 'cgroup')),
     node: { clusterName: 'c', hostName: 'h', nodeId: 'n' },
     hostMntNs: 1,
+    gate: false,
     enforcer: 'BPFLSM',
     stateDir: folder,
     policyDir: join(folder, 'policies'),
@@ -51,12 +52,13 @@ function start(kernel: MemoryKernel, cursor: string | undefined): KernelNode {
       skipped: () => undefined,
       stranger: () => undefined,
       exposed: () => undefined,
+      held: () => undefined,
       refused: () => undefined,
       selfTest: () => undefined,
     },
   });
   nodes.push(node);
-  node.start();
+  await node.start();
   return node;
 }
 
@@ -87,30 +89,30 @@ describe('a producer that starts again', () => {
 
   it('with newer programs on the same rings sends nothing twice', async () => {
     const before = new MemoryKernel();
-    const first = start(before, undefined);
+    const first = await start(before, undefined);
     before.emit(numbered(1), numbered(2));
     const cursor = await cursorAfter(first);
     const after = new MemoryKernel();
     after.numbers = { enforcement: 2n, audit: 0n };
-    const second = start(after, cursor);
+    const second = await start(after, cursor);
     after.emit(numbered(1), numbered(2), numbered(3));
     expect(await resources(second)).toEqual(['/3']);
   });
 
   it('on rings that were made since discards nothing, although their programs were taken over', async () => {
     const before = new MemoryKernel();
-    const first = start(before, undefined);
+    const first = await start(before, undefined);
     before.emit(numbered(1), numbered(2));
     const cursor = await cursorAfter(first);
     const after = new MemoryKernel();
     after.adopted = true;
     after.ringsId = '8/9';
-    const second = start(after, cursor);
+    const second = await start(after, cursor);
     after.emit(numbered(1), numbered(2));
     expect(await resources(second)).toEqual(['/1', '/2']);
   });
 
-  it('takes out of the kernel the containers that nobody remembers, and are not there', () => {
+  it('takes out of the kernel the containers that nobody remembers, and are not there', async () => {
     const kernel = new MemoryKernel();
     kernel.registerContainer({
       cgroupId: 4242n,
@@ -122,7 +124,7 @@ describe('a producer that starts again', () => {
       mntNs: 0,
       rootDev: 0n,
     });
-    start(kernel, undefined);
+    await start(kernel, undefined);
     expect(kernel.removed).toContain(4242n);
   });
 });

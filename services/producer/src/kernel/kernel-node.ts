@@ -13,18 +13,22 @@ export class KernelNode {
   readonly #followed: Followed = {
     policies: undefined,
     labels: undefined,
-    labelsText: '',
+    labelsText: undefined,
     isStarted: false,
   };
 
   constructor(options: KernelNodeOptions) {
     this.#options = options;
     const followed = this.#followed;
-    this.#parts = assemble(options, (containers, before) => ({
+    this.#parts = assemble(options, ({ containers, enforcement, times }, before) => ({
       // Until the start is over, a crash must not forget those of the run before.
-      containers: followed.isStarted || !before.isSameBoot ? containers.saved : before.containers,
+      containers:
+        followed.isStarted || !before.isSameBoot
+          ? containers.saved((cgroupId) => enforcement.targetsOf(cgroupId))
+          : before.containers,
       policies: followed.policies?.state.texts ?? before.policies,
-      labels: followed.labelsText,
+      labels: followed.labelsText ?? before.labels,
+      clock: times.steps,
     }));
   }
 
@@ -50,9 +54,9 @@ export class KernelNode {
   }
 
   /** Policies and containers first; then the programs decide, and events are read. */
-  start(): void {
+  async start(): Promise<void> {
     this.setLimits(this.#options.limits);
-    begin(this.#options, this.#parts, this.#followed);
+    await begin(this.#options, this.#parts, this.#followed);
   }
 
   setLimits(limits: Limits): void {
@@ -66,10 +70,12 @@ export class KernelNode {
   /** Programs and maps stay, and go on. */
   async close(): Promise<void> {
     const { kernel, logger } = this.#options;
-    const { upkeep, startup, arming, memory } = this.#parts;
+    const { upkeep, startup, gate, arming, memory, prober } = this.#parts;
     const { policies, labels, isStarted } = this.#followed;
     upkeep.stop();
     startup.close();
+    gate.close();
+    prober.close();
     await Promise.all([arming.close(), policies?.close(), labels?.close()]);
     if (isStarted) memory.save();
     kernel.close();

@@ -36,7 +36,6 @@ export type KernelPort = Pick<
   | 'containers'
   | 'sweep'
   | 'realtimeOffsetNs'
-  | 'resolve'
   | 'throttleMap'
   | 'rings'
   | 'ringsId'

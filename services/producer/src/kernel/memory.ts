@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { CompiledRule } from '@alert-throttle/policy';
 import type { Logger } from '../ports.ts';
 import { StateFile, type SavedContainer, type SavedState } from './adapters/state-file.ts';
+import type { ClockStep } from './core/clock-history.ts';
 import { RuleBook } from './core/rule-book.ts';
 
 export interface Remembered {
@@ -11,6 +12,7 @@ export interface Remembered {
   readonly policies: Readonly<Record<string, string>>;
   /** Of the file of labels. */
   readonly labels: string;
+  readonly clock: readonly ClockStep[];
 }
 
 export class Memory {

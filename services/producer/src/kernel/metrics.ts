@@ -25,6 +25,12 @@ export function kernelObserver(metrics: Metrics): KernelObserver {
     [],
     EXPOSURE_BUCKETS,
   );
+  const held = metrics.histogram(
+    'producer_kernel_gate_seconds',
+    'How long new containers were frozen (ENFORCER_GATE), and whether their rules were in force then.',
+    ['outcome'],
+    EXPOSURE_BUCKETS,
+  );
   const refused = metrics.counter(
     'producer_kernel_refused_total',
     'Policy files, policies and rule sets that could not be used.',
@@ -43,6 +49,7 @@ export function kernelObserver(metrics: Metrics): KernelObserver {
     skipped: (ring, numbers) => skipped.inc({ ring }, numbers),
     stranger: () => strangers.inc(),
     exposed: (seconds) => exposed.observe(seconds),
+    held: (seconds, areRulesIn) => held.observe({ outcome: areRulesIn ? 'in force' : 'let go' }, seconds),
     refused: (what) => refused.inc({ what }),
     selfTest: (seconds, armed) => {
       selfTests.inc({ armed: String(armed) });

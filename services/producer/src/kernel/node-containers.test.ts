@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Cgroups } from './adapters/cgroups.ts';
+import { isLeaving } from './core/node-container.ts';
 import { NodeContainers } from './node-containers.ts';
 import { bidFarewell } from './farewell.ts';
 import { MemoryKernel } from './testing/memory-kernel.ts';
@@ -43,7 +44,7 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 function ended(): boolean[] {
-  return containers.all.map(({ removedAtMs }) => removedAtMs !== undefined);
+  return containers.all.map(isLeaving);
 }
 
 function farewell(): void {

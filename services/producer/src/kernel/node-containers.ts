@@ -1,6 +1,6 @@
 // The containers of this node: known from the kernel's events and from what is there at the start, until after their
 // last report.
-import type { NodeContainer } from './core/node-container.ts';
+import { isLeaving, type NodeContainer } from './core/node-container.ts';
 import { containerAt, describeContainer, type Known, type NodeIdentity } from './core/container.ts';
 import type { Identity } from './core/alert-of-event.ts';
 import { NO_LABELS, type Labels } from './core/labels.ts';
@@ -57,8 +57,8 @@ export class NodeContainers {
         undefined,
         true,
       );
-      container.removedAtMs = this.#options.nowMs();
       this.#byCgroup.set(id, container);
+      this.removed(id);
     }
   }
 
@@ -66,7 +66,7 @@ export class NodeContainers {
   setLabels(labels: Labels): void {
     this.#labels = labels;
     for (const container of this.#byCgroup.values())
-      if (container.removedAtMs === undefined)
+      if (!isLeaving(container))
         container.known = describeContainer(container.known.place, labels, this.#options.node);
     this.scan();
   }
@@ -99,7 +99,9 @@ export class NodeContainers {
 
   removed(cgroupId: bigint): void {
     const container = this.#byCgroup.get(cgroupId);
-    if (container) container.removedAtMs ??= this.#options.nowMs();
+    if (container === undefined || container.life.phase === 'leaving') return;
+    const sinceMs = this.#options.nowMs();
+    container.life = { phase: 'leaving', sinceMs, lastNumbers: undefined, before: container.life };
   }
 
   /** Its cgroup may be there although it was missed; then it did not end. */
@@ -110,8 +112,7 @@ export class NodeContainers {
       this.#options.onUnseen(error);
       return true;
     }
-    container.removedAtMs = undefined;
-    container.lastNumbers = undefined;
+    if (container.life.phase === 'leaving') container.life = container.life.before;
     return true;
   }
 
@@ -140,11 +141,12 @@ export class NodeContainers {
   }
 
   /** For the next run. */
-  get saved(): SavedContainer[] {
+  saved(targetsOf: (cgroupId: bigint) => SavedContainer['targets']): SavedContainer[] {
     return this.all.map(({ cgroupId, known }) => ({
       cgroupId: String(cgroupId),
       cgroupPath: known.place.cgroupPath,
       identity: known.identity,
+      targets: targetsOf(cgroupId),
     }));
   }
 }
@@ -158,17 +160,19 @@ function begin(
   return {
     cgroupId,
     known,
-    createdAtMicros: atMicros,
     wasThere,
+    life: { phase: 'building' },
+    wanted: [],
     enforced: undefined,
-    facts: undefined,
-    running: false,
-    lastWithoutMicros: atMicros,
-    inForceAtMicros: undefined,
-    isLate: false,
-    announced: false,
     refusedFor: undefined,
-    removedAtMs: undefined,
-    lastNumbers: undefined,
+    unanswered: new Map(),
+    exposed: {
+      createdAtMicros: atMicros,
+      lastWithoutMicros: atMicros,
+      inForceAtMicros: undefined,
+      heldMs: undefined,
+      isLate: false,
+      announced: false,
+    },
   };
 }

@@ -21,6 +21,8 @@ export interface KernelObserver {
   stranger(): void;
   /** How long a container's own program ran without its rules, in seconds. */
   exposed(seconds: number): void;
+  /** How long a new container was frozen, and whether its rules were in force then. */
+  held(seconds: number, areRulesIn: boolean): void;
   refused(what: 'policy file' | 'policy' | 'rule set'): void;
   selfTest(seconds: number, armed: boolean): void;
 }

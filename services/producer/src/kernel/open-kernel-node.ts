@@ -1,13 +1,15 @@
 // Settings become the kernel source. What the machine lacks is one error that names it and what would help.
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { KernelError, openKernel } from '@alert-throttle/kernel';
 import type { ProducerConfig } from '../config.ts';
-import { ProducerError } from '../errors.ts';
+import { ProducerError, reasonOf } from '../errors.ts';
 import type { Clock, Logger, Spool } from '../ports.ts';
 import { cgroup2Mount, Cgroups } from './adapters/cgroups.ts';
+import { Freezer } from './adapters/freezer.ts';
 import { namespaceOf } from './adapters/processes.ts';
+import { FROZEN } from './assemble.ts';
 import { KernelNode } from './kernel-node.ts';
 import type { KernelPort } from './kernel-port.ts';
 import type { KernelObserver } from './observer.ts';
@@ -32,15 +34,19 @@ const USUAL_CGROUP_ROOT = '/sys/fs/cgroup';
 export function openKernelNode(options: OpenKernelNodeOptions): { node: KernelNode; kernel: KernelPort } {
   const { config, nodeId, spool, cwd, clock, logger, observer } = options;
   const cgroupRoot = cgroup2Mount(readFileSync('/proc/self/mountinfo', 'utf8')) ?? USUAL_CGROUP_ROOT;
+  const cgroups = new Cgroups(cgroupRoot);
+  const stateDir = resolve(config.spoolDir);
+  thawLeft(new Freezer(cgroups, join(stateDir, FROZEN)), logger);
   const kernel = open(config, cgroupRoot);
   kernel.setFailClosed(config.failMode === 'closed');
   const node = new KernelNode({
     kernel,
-    cgroups: new Cgroups(cgroupRoot),
+    cgroups,
     node: { clusterName: config.clusterName, hostName: hostname(), nodeId },
     hostMntNs: namespaceOf(1, 'mnt'),
     enforcer: ENFORCER_NAMES[config.enforcer],
-    stateDir: resolve(config.spoolDir),
+    stateDir,
+    gate: config.enforcerGate === 'on',
     policyDir: resolve(cwd, config.policyDir ?? ''),
     labelsFile: config.labelsFile === undefined ? undefined : resolve(cwd, config.labelsFile),
     limits: config,
@@ -51,6 +57,16 @@ export function openKernelNode(options: OpenKernelNodeOptions): { node: KernelNo
     observer,
   });
   return { node, kernel };
+}
+
+/** First of all, and whatever else fails: nothing may stay frozen because its producer was killed. */
+function thawLeft(freezer: Freezer, logger: Logger): void {
+  try {
+    for (const path of freezer.thawLeft())
+      logger.warn({ cgroup: path }, `${path} was left frozen by a producer that was killed: thawed`);
+  } catch (error) {
+    logger.error({}, `what a killed producer left frozen cannot be thawed: ${reasonOf(error)}`);
+  }
 }
 
 function open(config: ProducerConfig, cgroupRoot: string): KernelPort {

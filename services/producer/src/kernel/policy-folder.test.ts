@@ -37,6 +37,7 @@ function follow(lastGood: Record<string, string>, hasRulesInForce: boolean): voi
       skipped: () => undefined,
       stranger: () => undefined,
       exposed: () => undefined,
+      held: () => undefined,
       refused: () => undefined,
       selfTest: () => undefined,
     },

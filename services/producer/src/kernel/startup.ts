@@ -1,24 +1,23 @@
 // Follows a new container from its cgroup to its own program: tells when paths inside it can be resolved, and when it runs.
-import type { NodeContainer } from './core/node-container.ts';
+import { isLeaving, type NodeContainer } from './core/node-container.ts';
 import { isInside, phaseOf, type Phase } from './core/readiness.ts';
 import type { ProcessFacts } from './adapters/processes.ts';
 
 export interface StartupOptions {
-  /** The oldest process of the cgroup; undefined while there is none. */
-  readonly initOf: (cgroupPath: string) => ProcessFacts | undefined;
+  /** Of the oldest process of the container; undefined while there is none. */
+  readonly factsOf: (container: NodeContainer) => Promise<ProcessFacts | undefined>;
   readonly hostMntNs: number;
   readonly nowMicros: () => number;
   /** Its root is there; its program may run already. Told once. */
-  readonly onBuilt: (container: NodeContainer, facts: ProcessFacts) => void;
+  readonly onBuilt: (container: NodeContainer) => Promise<void>;
   /** Told once, after onBuilt. `sawBefore`: it was seen before its program ran. */
-  readonly onRunning: (container: NodeContainer, facts: ProcessFacts, sawBefore: boolean) => void;
+  readonly onRunning: (container: NodeContainer, sawBefore: boolean) => Promise<void>;
 }
 
 interface Starting {
   readonly container: NodeContainer;
   readonly sinceMicros: number;
   insideSinceMicros: number | undefined;
-  isBuilt: boolean;
   looks: number;
   timer: NodeJS.Timeout | undefined;
 }
@@ -40,18 +39,18 @@ export class Startup {
     return this.#starting.size;
   }
 
-  watch(container: NodeContainer): void {
+  /** Until it runs. Resolves after the first look, once what follows from that is done. */
+  async watch(container: NodeContainer): Promise<void> {
     const sinceMicros = this.#options.nowMicros();
     const starting: Starting = {
       container,
       sinceMicros,
       insideSinceMicros: undefined,
-      isBuilt: false,
       looks: 0,
       timer: undefined,
     };
     this.#starting.set(container.cgroupId, starting);
-    this.#look(starting);
+    await this.#look(starting);
   }
 
   forget(cgroupId: bigint): void {
@@ -63,26 +62,36 @@ export class Startup {
     for (const cgroupId of [...this.#starting.keys()]) this.forget(cgroupId);
   }
 
-  #look(starting: Starting): void {
-    const { initOf, nowMicros, onBuilt, onRunning } = this.#options;
+  async #look(starting: Starting): Promise<void> {
+    const { factsOf, nowMicros } = this.#options;
     const { container } = starting;
     const atMicros = nowMicros();
     starting.looks += 1;
-    const facts = initOf(container.known.place.cgroupPath);
+    const facts = await factsOf(container);
+    if (this.#starting.get(container.cgroupId) !== starting || isLeaving(container)) return;
     const phase = facts === undefined ? 'outside' : this.#phaseOf(starting, facts, atMicros);
-    if (phase === 'running') container.running = true;
-    else container.lastWithoutMicros = atMicros;
-    if (facts && phase !== 'outside' && !starting.isBuilt) {
-      starting.isBuilt = true;
-      onBuilt(container, facts);
-    }
-    if (facts && phase === 'running') {
-      this.forget(container.cgroupId);
-      onRunning(container, facts, starting.looks > 1);
-      return;
-    }
+    if (phase !== 'running') {
+      container.exposed.lastWithoutMicros = atMicros;
+      this.#lookAgain(starting, atMicros);
+    } else this.forget(container.cgroupId);
+    if (facts !== undefined && phase !== 'outside') await this.#tell(starting, facts, phase);
+  }
+
+  async #tell(
+    { container, looks }: Starting,
+    facts: ProcessFacts,
+    phase: 'built' | 'running',
+  ): Promise<void> {
+    const { onBuilt, onRunning } = this.#options;
+    const isFirst = container.life.phase === 'building';
+    container.life = { phase, facts };
+    if (isFirst) await onBuilt(container);
+    if (phase === 'running') await onRunning(container, looks > 1);
+  }
+
+  #lookAgain(starting: Starting, atMicros: number): void {
     const isYoung = atMicros - starting.sinceMicros < FAST_FOR_MICROS;
-    starting.timer = setTimeout(() => this.#look(starting), isYoung ? FAST_MS : SLOW_MS);
+    starting.timer = setTimeout(() => void this.#look(starting), isYoung ? FAST_MS : SLOW_MS);
   }
 
   #phaseOf(starting: Starting, facts: ProcessFacts, atMicros: number): Phase {

@@ -2,6 +2,7 @@
 import { reasonOf } from '../errors.ts';
 import type { Clock, Logger } from '../ports.ts';
 import type { NodeContainers } from './node-containers.ts';
+import type { ClockHistory } from './core/clock-history.ts';
 import type { NodeContainer } from './core/node-container.ts';
 import type { RingLedger } from './core/ring-ledger.ts';
 import type { Enforcement } from './enforcement.ts';
@@ -19,6 +20,7 @@ export interface UpkeepOptions {
   readonly containers: NodeContainers;
   readonly enforcement: Enforcement;
   readonly memory: Memory;
+  readonly times: ClockHistory;
   readonly onGone: (container: NodeContainer, hasSuccessor: boolean) => void;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -65,15 +67,16 @@ export class Upkeep {
 
   /** Intervals that are over end, and the clock is taken. */
   sweep(): void {
-    const { kernel, feed } = this.#options;
+    const { kernel, times, memory, clock } = this.#options;
     kernel.sweep();
-    feed.setRealtimeOffset(kernel.realtimeOffsetNs());
+    const offsetNs = kernel.realtimeOffsetNs();
+    // At once: no record may be stored with a time that the next run would not know.
+    if (times.observe(offsetNs, BigInt(clock.nowMicros()) * 1_000n - offsetNs)) memory.save();
   }
 
   #tick(): void {
     const { kernel, feed, ledger, containers, memory, onGone, clock, logger } = this.#options;
     this.#ticks += 1;
-    this.#tickedAtMs = clock.nowMs();
     try {
       this.sweep();
       feed.tick();
@@ -82,6 +85,8 @@ export class Upkeep {
       bidFarewell({ kernel, containers, marks: () => ledger.marks, nowMs: () => clock.nowMs(), onGone });
       containers.tidy();
       memory.saveIfChanged();
+      // Only work that was done is a sign of life.
+      this.#tickedAtMs = clock.nowMs();
     } catch (error) {
       logger.error({ error: reasonOf(error) }, `kernel source: ${reasonOf(error)}`);
     }
@@ -101,6 +106,7 @@ export class Upkeep {
     const { containers, enforcement } = this.#options;
     const slot = this.#ticks % RESOLVE_AGAIN_TICKS;
     for (const container of containers.all)
-      if (Number(container.cgroupId % BigInt(RESOLVE_AGAIN_TICKS)) === slot) enforcement.apply(container);
+      if (Number(container.cgroupId % BigInt(RESOLVE_AGAIN_TICKS)) === slot)
+        void enforcement.apply(container);
   }
 }

@@ -5,6 +5,8 @@ export interface ProcessFacts {
   readonly pid: number;
   /** In ticks since boot: with it the number is one process'. */
   readonly startedAt: number;
+  /** How long ago that was. */
+  readonly ageMs: number;
   /** Inode numbers of its namespaces. */
   readonly pidNs: number;
   readonly mntNs: number;
@@ -22,6 +24,9 @@ export interface ProcessFacts {
 
 const CAP_SYS_ADMIN = 21n;
 
+/** USER_HZ, the same on every architecture that Node runs on. */
+const TICKS_PER_SECOND = 100;
+
 /** Undefined where it is gone, or a zombie. */
 export function factsOf(pid: number): ProcessFacts | undefined {
   try {
@@ -34,6 +39,7 @@ export function factsOf(pid: number): ProcessFacts | undefined {
     return {
       pid,
       startedAt,
+      ageMs: uptimeMs() - (startedAt * 1_000) / TICKS_PER_SECOND,
       pidNs: namespaceOf(pid, 'pid'),
       mntNs: namespaceOf(pid, 'mnt'),
       ownRoot: root.dev !== host.dev || root.ino !== host.ino,
@@ -48,7 +54,7 @@ export function factsOf(pid: number): ProcessFacts | undefined {
 }
 
 /** No other process has taken its number since. */
-export function isThere({ pid, startedAt }: ProcessFacts): boolean {
+export function isThere({ pid, startedAt }: Pick<ProcessFacts, 'pid' | 'startedAt'>): boolean {
   return startTime(pid) === startedAt;
 }
 
@@ -73,6 +79,10 @@ export function oldest(pids: readonly number[]): number | undefined {
 
 export function namespaceOf(pid: number | 'self', kind: 'mnt' | 'pid'): number {
   return Number(/\[(\d+)\]/.exec(readlinkSync(`/proc/${pid}/ns/${kind}`))?.[1] ?? 0);
+}
+
+function uptimeMs(): number {
+  return Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * 1_000;
 }
 
 /** In ticks since boot; undefined where it is gone. */

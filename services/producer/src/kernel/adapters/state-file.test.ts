@@ -29,10 +29,15 @@ const state: SavedState = {
         ...nodeIdentity({ clusterName: 'c', hostName: 'h', nodeId: 'n' }),
         Owner: { Ref: 'Pod', Name: 'x', Namespace: 'y' },
       },
+      targets: {
+        followed: new Map([['/bin/a', '/usr/bin/a']]),
+        kept: new Map([['/work/a', undefined]]),
+      },
     },
   ],
   policies: { 'a.yaml': 'text' },
   labels: 'containers: []',
+  clock: [{ fromNs: 5n, offsetNs: -9_007_199_254_740_993n }],
 };
 
 it('gives back what was saved last', () => {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { CompiledRule } from '@alert-throttle/policy';
 import { z } from 'zod';
 import type { Identity } from '../core/alert-of-event.ts';
+import type { ClockStep } from '../core/clock-history.ts';
 import { codeOf } from '../../errors.ts';
 
 export interface SavedContainer {
@@ -13,6 +14,11 @@ export interface SavedContainer {
   readonly cgroupId: string;
   readonly cgroupPath: string;
   readonly identity: Identity;
+  /** Where paths of rules lead inside it: what Allow rules lead to is not asked again. */
+  readonly targets: {
+    readonly followed: ReadonlyMap<string, string | undefined>;
+    readonly kept: ReadonlyMap<string, string | undefined>;
+  };
 }
 
 export interface SavedState {
@@ -23,6 +29,8 @@ export interface SavedState {
   /** Texts by name of the file. */
   readonly policies: Readonly<Record<string, string>>;
   readonly labels: string;
+  /** What the clock was set to, and when: see ClockHistory. */
+  readonly clock: readonly ClockStep[];
 }
 
 const ruleSchema = z.looseObject({
@@ -35,6 +43,17 @@ const ruleSchema = z.looseObject({
   message: z.string(),
 });
 
+/** JSON has no maps, and nothing for a path that leads nowhere but null. */
+const targetsSchema = z
+  .array(z.tuple([z.string(), z.string().nullable()]))
+  .default([])
+  .transform((entries) => new Map(entries.map(([path, target]) => [path, target ?? undefined])));
+
+const bigintSchema = z
+  .string()
+  .regex(/^-?\d+$/)
+  .transform(BigInt);
+
 const schema = z.object({
   version: z.literal(1),
   bootId: z.string(),
@@ -44,13 +63,24 @@ const schema = z.object({
       cgroupId: z.string().regex(/^\d+$/),
       cgroupPath: z.string(),
       identity: z.looseObject({ ContainerID: z.string(), NodeID: z.string() }),
+      targets: z
+        .object({ followed: targetsSchema, kept: targetsSchema })
+        .default(() => ({ followed: new Map(), kept: new Map() })),
     }),
   ),
   policies: z.record(z.string(), z.string()),
   labels: z.string(),
+  clock: z.array(z.object({ fromNs: bigintSchema, offsetNs: bigintSchema })).default([]),
 });
 
-export const NO_STATE: SavedState = { bootId: '', rules: [], containers: [], policies: {}, labels: '' };
+export const NO_STATE: SavedState = {
+  bootId: '',
+  rules: [],
+  containers: [],
+  policies: {},
+  labels: '',
+  clock: [],
+};
 
 const FILE_NAME = 'kernel.json';
 
@@ -77,11 +107,18 @@ export class StateFile {
     const temporary = `${this.path}.new`;
     const file = openSync(temporary, 'w', 0o600);
     try {
-      writeSync(file, JSON.stringify({ version: 1, ...state }));
+      writeSync(file, JSON.stringify({ version: 1, ...state }, plain));
       fsyncSync(file);
     } finally {
       closeSync(file);
     }
     renameSync(temporary, this.path);
   }
+}
+
+function plain(_: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return String(value);
+  if (value instanceof Map)
+    return [...(value as ReadonlyMap<string, unknown>)].map(([key, one]) => [key, one ?? null]);
+  return value;
 }

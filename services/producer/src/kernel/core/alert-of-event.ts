@@ -30,14 +30,10 @@ export interface EventContext {
   readonly identity: Identity;
   /** The rule of that number; undefined where it is not known, and for the posture. */
   readonly rule: CompiledRule | undefined;
-  /** CLOCK_REALTIME - CLOCK_BOOTTIME. */
-  readonly realtimeOffsetNs: bigint;
+  /** The kernel's time as time of day. */
+  readonly micros: (timeNs: bigint) => number;
   /** In alerts of what was refused: BPFLSM. */
   readonly enforcer: string;
-}
-
-export function microsOf(timeNs: bigint, realtimeOffsetNs: bigint): number {
-  return Number((timeNs + realtimeOffsetNs) / 1000n);
 }
 
 /** The three fields of a time. */
@@ -55,7 +51,7 @@ export function alertOfEvent(event: AlertEvent, context: EventContext): Alert {
   const details = detailsOf(event);
   return makeAlert({
     ...context.identity,
-    ...stamped(microsOf(event.timeNs, context.realtimeOffsetNs)),
+    ...stamped(context.micros(event.timeNs)),
     Type: 'MatchedPolicy',
     Operation: text.operation,
     Action: text.action,

@@ -16,7 +16,7 @@ const identity = {
   ContainerName: 'wordpress',
 };
 /** 2026-11-23T07:02:11Z is five seconds after this machine began. */
-const realtimeOffsetNs = 1_795_417_326_000_000_000n;
+const micros = (timeNs: bigint) => Number((timeNs + 1_795_417_326_000_000_000n) / 1_000n);
 
 function rule(number: number, name: string, more: Partial<CompiledRule> = {}): CompiledRule {
   return {
@@ -38,7 +38,7 @@ function rule(number: number, name: string, more: Partial<CompiledRule> = {}): C
 const block = rule(42, 'ksp-shadow');
 
 function context(more: Partial<EventContext> = {}): EventContext {
-  return { identity, rule: block, realtimeOffsetNs, enforcer: 'BPFLSM', ...more };
+  return { identity, rule: block, micros, enforcer: 'BPFLSM', ...more };
 }
 
 describe('an alert of the kernel', () => {
@@ -171,7 +171,7 @@ describe('a threshold event of the kernel', () => {
     [44, rule(44, 'ksp-shadow')],
   ]);
   const ruleOf = (number: number) => rules.get(number);
-  const about = { identity, ruleOf, realtimeOffsetNs, enforcer: 'BPFLSM', profile: 'default' };
+  const about = { identity, ruleOf, micros, enforcer: 'BPFLSM', profile: 'default' };
 
   it('has the shape of those that the throttler makes, with the counts at its end', () => {
     expect(thresholdAlert(intervalEvent(), about)).toMatchObject({

@@ -42,6 +42,8 @@ export interface Exposure {
   readonly ms: number | undefined;
   /** From the making of its cgroup to its rules being in force, where that was seen. */
   readonly sinceCgroupMs: number | undefined;
+  /** So long it was frozen meanwhile. */
+  readonly heldMs: number | undefined;
 }
 
 export function policyApplied(
@@ -62,6 +64,7 @@ export function policyApplied(
         ...(exposure.sinceCgroupMs === undefined
           ? {}
           : { CgroupToEnforcedMs: exposure.sinceCgroupMs.toFixed(3) }),
+        ...(exposure.heldMs === undefined ? {} : { HeldMs: exposure.heldMs.toFixed(3) }),
       },
     },
   });

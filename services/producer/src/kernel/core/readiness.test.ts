@@ -5,7 +5,7 @@ import { phaseOf } from './readiness.ts';
 const HOST = 1;
 
 function facts(more: Partial<ProcessFacts> = {}): ProcessFacts {
-  const base = { pid: 7, startedAt: 1, pidNs: 5, mntNs: 2, ownRoot: true, ownProgram: true };
+  const base = { pid: 7, startedAt: 1, ageMs: 0, pidNs: 5, mntNs: 2, ownRoot: true, ownProgram: true };
   return { ...base, privileged: false, rootDev: 1n, rootIno: 2n, ...more };
 }
 
@@ -23,6 +23,12 @@ it.each([
 
 it('does not wait for what was there before', () => {
   const seen = { hostMntNs: HOST, insideForMs: 0, wasThere: true };
-  expect(phaseOf(facts({ ownRoot: false }), seen)).toBe('running');
-  expect(phaseOf(facts({ ownRoot: false, ownProgram: false }), seen)).toBe('built');
+  const old = { ownRoot: false, ageMs: 1_000 };
+  expect(phaseOf(facts(old), seen)).toBe('running');
+  expect(phaseOf(facts({ ...old, ownProgram: false }), seen)).toBe('built');
+});
+
+it('waits where a runtime may still be building what was there', () => {
+  const seen = { hostMntNs: HOST, insideForMs: 0, wasThere: true };
+  expect(phaseOf(facts({ ownRoot: false, ageMs: 999 }), seen)).toBe('outside');
 });

@@ -17,13 +17,14 @@ export interface Seen {
   readonly hostMntNs: number;
   /** Since it was first seen in a mount namespace of its own. */
   readonly insideForMs: number;
-  /** Before the producer looked: then it need not wait to be sure. */
+  /** Before the producer looked: then it need not wait to be sure, if its process is old enough. */
   readonly wasThere: boolean;
 }
 
 export function phaseOf(facts: ProcessFacts, { hostMntNs, insideForMs, wasThere }: Seen): Phase {
   if (!isInside(facts, hostMntNs)) return 'outside';
-  const hasRoot = facts.ownRoot || wasThere || insideForMs >= HOST_ROOT_MS;
+  const isOld = insideForMs >= HOST_ROOT_MS || (wasThere && facts.ageMs >= HOST_ROOT_MS);
+  const hasRoot = facts.ownRoot || isOld;
   if (insideForMs >= NO_EXEC_MS || (facts.ownProgram && hasRoot)) return 'running';
   return hasRoot ? 'built' : 'outside';
 }

@@ -53,6 +53,18 @@ export function resolveRuleSet(ruleSet: RuleSet, resolve: Resolve): Resolved {
   return { ruleSet: { ...ruleSet, rules, key: keyOf(ruleSet.key, fresh) }, misleading };
 }
 
+/** The paths to ask for: those whose targets are followed, and those of Allow rules, whose targets are kept. */
+export function pathsOf({ rules }: RuleSet): { readonly followed: string[]; readonly kept: string[] } {
+  const followed = new Set<string>();
+  const kept = new Set<string>();
+  for (const rule of rules) {
+    const paths = rule.action === 'Allow' ? kept : followed;
+    if (hasPath(rule)) paths.add(rule.path);
+    if (rule.source !== undefined) paths.add(rule.source);
+  }
+  return { followed: [...followed], kept: [...kept] };
+}
+
 /** Paths of files and directories; the others are names and numbers. */
 function hasPath({ match }: CompiledRule): boolean {
   return match === 'exact' || match === 'dir' || match === 'dirRecursive';

@@ -2,13 +2,14 @@
 import { makeAlert, type Alert } from '@alert-throttle/alert';
 import { DEFAULT_POSTURE, type CompiledRule } from '@alert-throttle/policy';
 import { RULE_POSTURE, type IntervalEvent } from '../kernel-port.ts';
-import { countsByOperation, microsOf, stamped, type Identity } from './alert-of-event.ts';
+import { countsByOperation, stamped, type Identity } from './alert-of-event.ts';
 import { alertOperation } from './operations.ts';
 
 export interface ThresholdContext {
   readonly identity: Identity;
   readonly ruleOf: (number: number) => CompiledRule | undefined;
-  readonly realtimeOffsetNs: bigint;
+  /** The kernel's time as time of day; of one moment always the same. */
+  readonly micros: (timeNs: bigint) => number;
   readonly enforcer: string;
   readonly profile: string;
 }
@@ -18,7 +19,7 @@ type NameCount = NonNullable<Alert['Throttle']>['DroppedByPolicy'][number];
 export function thresholdAlert(event: IntervalEvent, context: ThresholdContext): Alert {
   const { limits } = event;
   const ended = event.type === 'thresholdEnded';
-  const micros = (timeNs: bigint): number => (timeNs === 0n ? 0 : microsOf(timeNs, context.realtimeOffsetNs));
+  const micros = (timeNs: bigint): number => (timeNs === 0n ? 0 : context.micros(timeNs));
   const start = micros(event.intervalStartNs);
   return makeAlert({
     ...context.identity,

@@ -17,8 +17,6 @@ export class MemoryKernel implements KernelPort {
   refusal: Error | undefined;
   /** Thrown by registerContainer. */
   noRoom: Error | undefined;
-  /** Where paths lead inside every container. */
-  links: Readonly<Record<string, string>> = {};
   throttled: bigint[] = [];
   numbers = { enforcement: 0n, audit: 0n };
   released = 0;
@@ -77,10 +75,6 @@ export class MemoryKernel implements KernelPort {
 
   setLimits(profile: number, limits: Parameters<KernelPort['setLimits']>[1]): void {
     this.limits.set(profile, limits);
-  }
-
-  resolve(_pid: number, path: string): string | undefined {
-    return this.links[path] ?? path;
   }
 
   throttleMap(): ReturnType<KernelPort['throttleMap']> {

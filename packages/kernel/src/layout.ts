@@ -111,6 +111,8 @@ export const COUNTERS = [
   'walkRetried',
   'overflowed',
   'tampering',
+  'refusedByOthers',
+  'unenforced',
 ] as const;
 export type Counter = (typeof COUNTERS)[number];
 

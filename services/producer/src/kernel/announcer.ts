@@ -1,6 +1,6 @@
 // What is said of a container's rules: that they are in force and since when, that one misses, that they could not be put
 // in force.
-import type { KnownContainer } from './core/container-state.ts';
+import type { NodeContainer } from './core/node-container.ts';
 import { misleadingRule, policyApplied, policyRefused } from './core/node-events.ts';
 import type { Misleading } from './core/rule-paths.ts';
 import type { Voice } from './voice.ts';
@@ -20,7 +20,7 @@ export class Announcer {
   }
 
   /** Other rules are in force. Of a container that begins it is said once its own program runs. */
-  applied(container: KnownContainer): void {
+  applied(container: NodeContainer): void {
     container.inForceAtMicros = this.#nowMicros();
     // Before its own program, unless that runs by now.
     container.isLate = container.running;
@@ -28,7 +28,7 @@ export class Announcer {
   }
 
   /** `sawBefore`: it was seen before its program ran. If not, nobody knows what was first, its program or its rules. */
-  running(container: KnownContainer, sawBefore: boolean): void {
+  running(container: NodeContainer, sawBefore: boolean): void {
     container.announced = true;
     container.isLate ||= !sawBefore;
     if (container.enforced?.handle === undefined) return;
@@ -42,7 +42,7 @@ export class Announcer {
     this.#say(container, exposedMs, sinceCgroupMs);
   }
 
-  misleading(container: KnownContainer, misleading: Misleading): void {
+  misleading(container: NodeContainer, misleading: Misleading): void {
     const { ContainerID, PodName } = container.known.identity;
     const { rule, path, target } = misleading;
     this.#voice.logger.warn(
@@ -53,7 +53,7 @@ export class Announcer {
   }
 
   /** Once for each container. */
-  problem({ cgroupId, known }: KnownContainer, problem: string): void {
+  problem({ cgroupId, known }: NodeContainer, problem: string): void {
     const key = `${cgroupId} ${problem}`;
     if (this.#problems.has(key)) return;
     if (this.#problems.size >= MAX_PROBLEMS) this.#problems.clear();
@@ -63,7 +63,7 @@ export class Announcer {
   }
 
   /** Once for each reason. */
-  refused(container: KnownContainer, policies: readonly string[], reason: string): void {
+  refused(container: NodeContainer, policies: readonly string[], reason: string): void {
     if (container.refusedFor === reason) return;
     container.refusedFor = reason;
     const { identity } = container.known;
@@ -74,7 +74,7 @@ export class Announcer {
     this.#voice.say((origin) => policyRefused(origin, policies.join(','), message), identity);
   }
 
-  #say(container: KnownContainer, ms: number | undefined, sinceCgroupMs: number | undefined): void {
+  #say(container: NodeContainer, ms: number | undefined, sinceCgroupMs: number | undefined): void {
     const { enforced, known } = container;
     if (enforced === undefined) return;
     const { policies, rules } = enforced;

@@ -5,12 +5,12 @@
 // to whatever it wants allowed. What Block and Audit rules lead to is followed, as such a link would only hit its owner.
 import type { RuleSet } from '@alert-throttle/policy';
 import type { ProcessFacts } from './adapters/processes.ts';
-import type { KnownContainer } from './core/container-state.ts';
+import type { NodeContainer } from './core/node-container.ts';
 import { resolveRuleSet, type Resolve, type Resolved } from './core/rule-paths.ts';
-import type { Kernel } from './kernel-port.ts';
+import type { KernelPort } from './kernel-port.ts';
 
 export interface ContainerPathsOptions {
-  readonly kernel: Pick<Kernel, 'resolve'>;
+  readonly kernel: Pick<KernelPort, 'resolve'>;
   /** The process is still there, and no other one has its number. */
   readonly isThere: (facts: ProcessFacts) => boolean;
   /** The oldest process of the cgroup; undefined while there is none. */
@@ -33,7 +33,7 @@ export class ContainerPaths {
   }
 
   /** As the rules are written while the container has no root yet. */
-  resolve(container: KnownContainer, ruleSet: RuleSet): Resolved {
+  resolve(container: NodeContainer, ruleSet: RuleSet): Resolved {
     if (container.facts === undefined) return { ruleSet, misleading: [] };
     const found: Found = this.#found.get(container.cgroupId) ?? { followed: new Map(), kept: new Map() };
     const facts = this.#process(container, container.facts);
@@ -50,7 +50,7 @@ export class ContainerPaths {
     this.#found.delete(cgroupId);
   }
 
-  #process(container: KnownContainer, facts: ProcessFacts): ProcessFacts | undefined {
+  #process(container: NodeContainer, facts: ProcessFacts): ProcessFacts | undefined {
     const { isThere, initOf } = this.#options;
     if (isThere(facts)) return facts;
     const other = initOf(container.known.place.cgroupPath);

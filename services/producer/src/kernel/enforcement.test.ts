@@ -1,8 +1,8 @@
 import type { Policy, PolicyRule } from '@alert-throttle/policy';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { ProcessFacts } from './adapters/processes.ts';
-import type { KnownContainer } from './core/container-state.ts';
-import { Containers } from './containers.ts';
+import type { NodeContainer } from './core/node-container.ts';
+import { NodeContainers } from './node-containers.ts';
 import { Enforcement } from './enforcement.ts';
 import { Cgroups } from './adapters/cgroups.ts';
 import { parseLabels } from './core/labels.ts';
@@ -31,7 +31,7 @@ function policy(name: string, path: string, more: Partial<PolicyRule> = {}): Pol
 
 let kernel: MemoryKernel;
 let enforcement: Enforcement;
-let container: KnownContainer;
+let container: NodeContainer;
 let log: string[];
 let alive: ProcessFacts[];
 
@@ -51,8 +51,8 @@ beforeEach(() => {
     onProblem: (_, problem) => log.push(`problem ${problem}`),
     onRefused: (_, policies, reason) => log.push(`refused ${policies.join(',')}: ${reason}`),
   });
-  const found: KnownContainer[] = [];
-  const containers = new Containers({
+  const found: NodeContainer[] = [];
+  const containers = new NodeContainers({
     cgroups: new Cgroups('/nonexistent'),
     node: { clusterName: 'c', hostName: 'h', nodeId: 'n' },
     nowMs: () => 0,

@@ -9,10 +9,10 @@ import {
   type RuleSet,
 } from '@alert-throttle/policy';
 import type { ProcessFacts } from './adapters/processes.ts';
-import type { Enforced, KnownContainer } from './core/container-state.ts';
+import type { Enforced, NodeContainer } from './core/node-container.ts';
 import { ContainerPaths, type ContainerPathsOptions } from './container-paths.ts';
 import type { Misleading } from './core/rule-paths.ts';
-import type { Kernel, RuleSetHandle } from './kernel-port.ts';
+import type { KernelPort, RuleSetHandle } from './kernel-port.ts';
 import { reasonOf } from '../errors.ts';
 
 export type PostureConfig = Pick<
@@ -22,7 +22,7 @@ export type PostureConfig = Pick<
 
 export interface EnforcementOptions extends Omit<ContainerPathsOptions, 'kernel'> {
   readonly kernel: Pick<
-    Kernel,
+    KernelPort,
     'installRuleSet' | 'removeRuleSet' | 'registerContainer' | 'setRuleSet' | 'removeContainer' | 'resolve'
   >;
   readonly descendants: (cgroupPath: string) => readonly bigint[];
@@ -30,12 +30,12 @@ export interface EnforcementOptions extends Omit<ContainerPathsOptions, 'kernel'
   /** Has to be on the disk when it returns: from then on the kernel raises events with these numbers. */
   readonly saveRules: (rules: readonly CompiledRule[]) => void;
   /** Other rules are in force for it now. */
-  readonly onApplied: (container: KnownContainer, enforced: Enforced) => void;
-  readonly onMisleading: (container: KnownContainer, misleading: Misleading) => void;
+  readonly onApplied: (container: NodeContainer, enforced: Enforced) => void;
+  readonly onMisleading: (container: NodeContainer, misleading: Misleading) => void;
   /** An annotation that means nothing, with what is accepted. */
-  readonly onProblem: (container: KnownContainer, problem: string) => void;
+  readonly onProblem: (container: NodeContainer, problem: string) => void;
   /** What was in force before is still in force. */
-  readonly onRefused: (container: KnownContainer, policies: readonly string[], reason: string) => void;
+  readonly onRefused: (container: NodeContainer, policies: readonly string[], reason: string) => void;
 }
 
 export class Enforcement {
@@ -77,14 +77,14 @@ export class Enforcement {
   }
 
   /** Paths inside the container can be resolved now. */
-  built(container: KnownContainer, facts: ProcessFacts): void {
+  built(container: NodeContainer, facts: ProcessFacts): void {
     container.facts = facts;
     this.#registerAgain(container);
     this.apply(container);
   }
 
   /** From now on its tasks are the container's in any case, also where the kernel saw no exec. */
-  running(container: KnownContainer, facts: ProcessFacts): void {
+  running(container: NodeContainer, facts: ProcessFacts): void {
     container.facts = facts;
     container.running = true;
     this.#registerAgain(container);
@@ -95,7 +95,7 @@ export class Enforcement {
    * Brings the container's rules up to date. While its runtime builds it they are in force as they are written, from its
    * first exec on. What cannot be installed is told, and changes nothing.
    */
-  apply(container: KnownContainer): void {
+  apply(container: NodeContainer): void {
     if (container.removedAtMs !== undefined) return;
     const refused = this.unenforceable;
     const usable = this.#policies.filter((policy) => !refused.has(policy));
@@ -109,7 +109,7 @@ export class Enforcement {
   }
 
   /** The container is gone, and its last report is out. */
-  remove(container: KnownContainer): void {
+  remove(container: NodeContainer): void {
     const { kernel } = this.#options;
     this.#warned.delete(container.cgroupId);
     this.#paths.forget(container.cgroupId);
@@ -120,7 +120,7 @@ export class Enforcement {
   }
 
   /** What one container cannot have must not end the producer, which all the others need. */
-  #try(container: KnownContainer, policies: readonly string[], action: () => void): void {
+  #try(container: NodeContainer, policies: readonly string[], action: () => void): void {
     try {
       action();
     } catch (error) {
@@ -128,18 +128,18 @@ export class Enforcement {
     }
   }
 
-  #registerAgain(container: KnownContainer): void {
+  #registerAgain(container: NodeContainer): void {
     const { enforced } = container;
     if (enforced) this.#try(container, enforced.policies, () => this.#register(container, enforced.handle));
   }
 
-  #resolve(container: KnownContainer, ruleSet: RuleSet): RuleSet {
+  #resolve(container: NodeContainer, ruleSet: RuleSet): RuleSet {
     const { ruleSet: resolved, misleading } = this.#paths.resolve(container, ruleSet);
     if (container.facts) this.#warn(container, misleading);
     return resolved;
   }
 
-  #warn(container: KnownContainer, misleading: readonly Misleading[]): void {
+  #warn(container: NodeContainer, misleading: readonly Misleading[]): void {
     const before = this.#warned.get(container.cgroupId);
     const keys = new Set<string>();
     for (const one of misleading) {
@@ -150,7 +150,7 @@ export class Enforcement {
     this.#warned.set(container.cgroupId, keys);
   }
 
-  #install(container: KnownContainer, ruleSet: RuleSet | undefined, policies: readonly string[]): void {
+  #install(container: NodeContainer, ruleSet: RuleSet | undefined, policies: readonly string[]): void {
     const { kernel, saveRules, onApplied } = this.#options;
     const before = container.enforced;
     const key = ruleSet?.key ?? '';
@@ -172,7 +172,7 @@ export class Enforcement {
   }
 
   /** Again, where more is known of it. */
-  #register(container: KnownContainer, ruleSet: RuleSetHandle | undefined): void {
+  #register(container: NodeContainer, ruleSet: RuleSetHandle | undefined): void {
     const { cgroupId, known, facts, running } = container;
     const { kernel, descendants, profile } = this.#options;
     kernel.registerContainer({

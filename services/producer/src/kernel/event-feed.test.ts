@@ -2,7 +2,7 @@ import type { Alert } from '@alert-throttle/alert';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { SourceRecord } from '../ports.ts';
 import { Cgroups } from './adapters/cgroups.ts';
-import { Containers } from './containers.ts';
+import { NodeContainers } from './node-containers.ts';
 import { RingLedger } from './core/ring-ledger.ts';
 import { RuleBook } from './core/rule-book.ts';
 import { EventFeed } from './event-feed.ts';
@@ -27,7 +27,7 @@ const quiet: KernelObserver = {
 let nowMs: number;
 let ledger: RingLedger;
 let queue: RecordQueue;
-let containers: Containers;
+let containers: NodeContainers;
 let feed: EventFeed;
 let released: number;
 let skips: string[];
@@ -40,7 +40,7 @@ function start(rings: RingLedger): void {
   skips = [];
   ledger = rings;
   queue = new RecordQueue(ledger);
-  containers = new Containers({
+  containers = new NodeContainers({
     cgroups: new Cgroups('/nonexistent'),
     node,
     nowMs: () => nowMs,

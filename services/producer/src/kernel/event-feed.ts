@@ -1,6 +1,6 @@
 // Events of the kernel become records: each under the name of its own container, or waiting until that is known.
 import type { Alert } from '@alert-throttle/alert';
-import type { Containers } from './containers.ts';
+import type { NodeContainers } from './node-containers.ts';
 import { alertOfEvent, microsOf, type Identity } from './core/alert-of-event.ts';
 import { nodeIdentity, strangerIdentity, type NodeIdentity } from './core/container.ts';
 import { alertsLost, tampering, type Origin } from './core/node-events.ts';
@@ -26,7 +26,7 @@ export interface EventFeedOptions {
   readonly queue: RecordQueue;
   readonly ledger: RingLedger;
   readonly rules: RuleBook;
-  readonly containers: () => Containers;
+  readonly containers: () => NodeContainers;
   readonly node: NodeIdentity;
   /** In alerts of what was refused. */
   readonly enforcer: string;

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Cgroups } from './adapters/cgroups.ts';
-import { Containers } from './containers.ts';
+import { NodeContainers } from './node-containers.ts';
 import type { Marks } from './core/ring-ledger.ts';
 import { bidFarewell } from './farewell.ts';
 import { MemoryKernel } from './testing/memory-kernel.ts';
@@ -9,7 +9,7 @@ const ID = 'a4e3d52aeda8a0256d3c8ad819ec1bc6b61e4fa6f6d68858196d5195b5765d9f';
 
 let nowMs: number;
 let kernel: MemoryKernel;
-let containers: Containers;
+let containers: NodeContainers;
 let marks: Marks;
 let gone: string[];
 
@@ -18,7 +18,7 @@ beforeEach(() => {
   kernel = new MemoryKernel();
   marks = { enforcement: 0, audit: 0 };
   gone = [];
-  containers = new Containers({
+  containers = new NodeContainers({
     cgroups: new Cgroups('/nonexistent'),
     node: { clusterName: 'c', hostName: 'h', nodeId: 'n' },
     nowMs: () => nowMs,

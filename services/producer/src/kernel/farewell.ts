@@ -1,16 +1,16 @@
 // The end of a container: its tombstone goes out after its last report, and only then is it forgotten.
-import type { Containers } from './containers.ts';
-import type { KnownContainer } from './core/container-state.ts';
+import type { NodeContainers } from './node-containers.ts';
+import type { NodeContainer } from './core/node-container.ts';
 import type { Marks } from './core/ring-ledger.ts';
-import type { Kernel } from './kernel-port.ts';
+import type { KernelPort } from './kernel-port.ts';
 
 export interface FarewellOptions {
-  readonly kernel: Pick<Kernel, 'throttleMap' | 'rings'>;
-  readonly containers: Containers;
+  readonly kernel: Pick<KernelPort, 'throttleMap' | 'rings'>;
+  readonly containers: NodeContainers;
   /** How far the rings have been read. */
   readonly marks: () => Marks;
   readonly nowMs: () => number;
-  readonly onGone: (container: KnownContainer, hasSuccessor: boolean) => void;
+  readonly onGone: (container: NodeContainer, hasSuccessor: boolean) => void;
 }
 
 /** A report that does not come within so long, does not come. */
@@ -37,7 +37,7 @@ export function bidFarewell({ kernel, containers, marks, nowMs, onGone }: Farewe
 }
 
 /** A container that was restarted has a new cgroup under its old name. */
-function hasSuccessor(containers: Containers, gone: KnownContainer): boolean {
+function hasSuccessor(containers: NodeContainers, gone: NodeContainer): boolean {
   const { ContainerID } = gone.known.identity;
   return containers.all.some(({ known }) => known.identity.ContainerID === ContainerID);
 }

@@ -20,7 +20,7 @@ export type IntervalEvent = Extract<AnyEvent, { type: 'threshold' | 'thresholdEn
 export type { NewContainer } from '@alert-throttle/kernel';
 
 /** As much of it as the source uses: what a test has to stand in for. */
-export type Kernel = Pick<
+export type KernelPort = Pick<
   WholeKernel,
   | 'adopted'
   | 'notes'

@@ -2,7 +2,7 @@
 import { COUNTERS } from '@alert-throttle/kernel';
 import type { Metrics } from '@alert-throttle/observability';
 import { KINDS, type Kind } from '@alert-throttle/policy';
-import type { Kernel } from './kernel-port.ts';
+import type { KernelPort } from './kernel-port.ts';
 import { EVENT_TYPES, type KernelObserver } from './observer.ts';
 
 /** A container that runs without its rules for longer than a second is an exception. */
@@ -64,7 +64,7 @@ export interface KernelFigures {
 /** Returns what brings the gauges up to date; to be called each second. */
 export function kernelGauges(
   metrics: Metrics,
-  kernel: Pick<Kernel, 'counters' | 'programs'>,
+  kernel: Pick<KernelPort, 'counters' | 'programs'>,
   figures: () => KernelFigures,
 ): () => void {
   const containers = metrics.gauge('producer_kernel_containers', 'Containers on this node.');

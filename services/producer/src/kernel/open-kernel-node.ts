@@ -9,7 +9,7 @@ import type { Clock, Logger, Spool } from '../ports.ts';
 import { cgroup2Mount, Cgroups } from './adapters/cgroups.ts';
 import { namespaceOf } from './adapters/processes.ts';
 import { KernelNode } from './kernel-node.ts';
-import type { Kernel } from './kernel-port.ts';
+import type { KernelPort } from './kernel-port.ts';
 import type { KernelObserver } from './observer.ts';
 import { KERNEL_SOURCE } from './record-queue.ts';
 
@@ -29,7 +29,7 @@ const ENFORCER_NAMES = { bpflsm: 'BPFLSM' } as const;
 const USUAL_CGROUP_ROOT = '/sys/fs/cgroup';
 
 /** Loads and attaches, or takes over what is there. Nothing is decided by it before start(). Throws KERNEL_UNUSABLE. */
-export function openKernelNode(options: OpenKernelNodeOptions): { node: KernelNode; kernel: Kernel } {
+export function openKernelNode(options: OpenKernelNodeOptions): { node: KernelNode; kernel: KernelPort } {
   const { config, nodeId, spool, cwd, clock, logger, observer } = options;
   const cgroupRoot = cgroup2Mount(readFileSync('/proc/self/mountinfo', 'utf8')) ?? USUAL_CGROUP_ROOT;
   const kernel = open(config, cgroupRoot);
@@ -53,7 +53,7 @@ export function openKernelNode(options: OpenKernelNodeOptions): { node: KernelNo
   return { node, kernel };
 }
 
-function open(config: ProducerConfig, cgroupRoot: string): Kernel {
+function open(config: ProducerConfig, cgroupRoot: string): KernelPort {
   try {
     return openKernel({
       pinDir: config.pinDir,

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { compileRuleSet, type Kind, type PolicyRule } from '@alert-throttle/policy';
 import { reasonOf } from '../errors.ts';
 import type { Cgroups } from './adapters/cgroups.ts';
-import type { Kernel, KernelEvent, Operation, RuleSetHandle } from './kernel-port.ts';
+import type { KernelPort, KernelEvent, Operation, RuleSetHandle } from './kernel-port.ts';
 
 export const SELF_TEST_CGROUP = '/alert-throttle-self-test';
 
@@ -22,7 +22,10 @@ type Attempt = keyof typeof ATTEMPTS;
 const ATTEMPT_NAMES = Object.keys(ATTEMPTS) as Attempt[];
 
 export interface SelfTestOptions {
-  readonly kernel: Pick<Kernel, 'installRuleSet' | 'registerContainer' | 'removeContainer' | 'removeRuleSet'>;
+  readonly kernel: Pick<
+    KernelPort,
+    'installRuleSet' | 'registerContainer' | 'removeContainer' | 'removeRuleSet'
+  >;
   readonly cgroups: Cgroups;
   /** A folder of the producer's own. */
   readonly folder: string;

@@ -1,5 +1,5 @@
 // Follows a new container from its cgroup to its own program: tells when paths inside it can be resolved, and when it runs.
-import type { KnownContainer } from './core/container-state.ts';
+import type { NodeContainer } from './core/node-container.ts';
 import { isInside, phaseOf, type Phase } from './core/readiness.ts';
 import type { ProcessFacts } from './adapters/processes.ts';
 
@@ -9,13 +9,13 @@ export interface StartupOptions {
   readonly hostMntNs: number;
   readonly nowMicros: () => number;
   /** Its root is there; its program may run already. Told once. */
-  readonly onBuilt: (container: KnownContainer, facts: ProcessFacts) => void;
+  readonly onBuilt: (container: NodeContainer, facts: ProcessFacts) => void;
   /** Told once, after onBuilt. `sawBefore`: it was seen before its program ran. */
-  readonly onRunning: (container: KnownContainer, facts: ProcessFacts, sawBefore: boolean) => void;
+  readonly onRunning: (container: NodeContainer, facts: ProcessFacts, sawBefore: boolean) => void;
 }
 
 interface Starting {
-  readonly container: KnownContainer;
+  readonly container: NodeContainer;
   readonly sinceMicros: number;
   insideSinceMicros: number | undefined;
   isBuilt: boolean;
@@ -40,7 +40,7 @@ export class Startup {
     return this.#starting.size;
   }
 
-  watch(container: KnownContainer): void {
+  watch(container: NodeContainer): void {
     const sinceMicros = this.#options.nowMicros();
     const starting: Starting = {
       container,

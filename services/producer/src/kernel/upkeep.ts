@@ -1,25 +1,25 @@
 // What each second needs: the kernel's sweep and clock, containers that were missed, rules whose targets moved, farewells.
 import { reasonOf } from '../errors.ts';
 import type { Clock, Logger } from '../ports.ts';
-import type { Containers } from './containers.ts';
-import type { KnownContainer } from './core/container-state.ts';
+import type { NodeContainers } from './node-containers.ts';
+import type { NodeContainer } from './core/node-container.ts';
 import type { RingLedger } from './core/ring-ledger.ts';
 import type { Enforcement } from './enforcement.ts';
 import type { EventFeed } from './event-feed.ts';
 import { bidFarewell } from './farewell.ts';
-import type { Kernel } from './kernel-port.ts';
+import type { KernelPort } from './kernel-port.ts';
 import type { Memory } from './memory.ts';
 import type { RecordQueue } from './record-queue.ts';
 
 export interface UpkeepOptions {
-  readonly kernel: Pick<Kernel, 'sweep' | 'realtimeOffsetNs' | 'throttleMap' | 'rings'>;
+  readonly kernel: Pick<KernelPort, 'sweep' | 'realtimeOffsetNs' | 'throttleMap' | 'rings'>;
   readonly feed: EventFeed;
   readonly queue: RecordQueue;
   readonly ledger: RingLedger;
-  readonly containers: Containers;
+  readonly containers: NodeContainers;
   readonly enforcement: Enforcement;
   readonly memory: Memory;
-  readonly onGone: (container: KnownContainer, hasSuccessor: boolean) => void;
+  readonly onGone: (container: NodeContainer, hasSuccessor: boolean) => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }

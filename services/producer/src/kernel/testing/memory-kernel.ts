@@ -1,18 +1,18 @@
 // A kernel in memory: it remembers what it is told and hands out the events that a test gives it. It enforces nothing;
 // what the real one does is tested in the guest.
 import type { RuleSet } from '@alert-throttle/policy';
-import type { Kernel, KernelEvent, NewContainer, RuleSetHandle } from '../kernel-port.ts';
+import type { KernelPort, KernelEvent, NewContainer, RuleSetHandle } from '../kernel-port.ts';
 
-type OnBatch = Parameters<Kernel['start']>[0];
+type OnBatch = Parameters<KernelPort['start']>[0];
 
-export class MemoryKernel implements Kernel {
+export class MemoryKernel implements KernelPort {
   adopted = false;
   ringsId = '1/2';
   readonly notes: readonly string[] = [];
   readonly registered = new Map<bigint, NewContainer>();
   readonly installed = new Map<number, RuleSet>();
   readonly removed: bigint[] = [];
-  readonly limits = new Map<number, Parameters<Kernel['setLimits']>[1]>();
+  readonly limits = new Map<number, Parameters<KernelPort['setLimits']>[1]>();
   /** Thrown by installRuleSet. */
   refusal: Error | undefined;
   /** Thrown by registerContainer. */
@@ -67,7 +67,7 @@ export class MemoryKernel implements Kernel {
     this.removed.push(cgroupId);
   }
 
-  containers(): ReturnType<Kernel['containers']> {
+  containers(): ReturnType<KernelPort['containers']> {
     return [...this.registered.values()].map(({ ruleSet, rootIno = 0n, ...facts }) => ({
       ...facts,
       rootIno,
@@ -75,7 +75,7 @@ export class MemoryKernel implements Kernel {
     }));
   }
 
-  setLimits(profile: number, limits: Parameters<Kernel['setLimits']>[1]): void {
+  setLimits(profile: number, limits: Parameters<KernelPort['setLimits']>[1]): void {
     this.limits.set(profile, limits);
   }
 
@@ -83,20 +83,22 @@ export class MemoryKernel implements Kernel {
     return this.links[path] ?? path;
   }
 
-  throttleMap(): ReturnType<Kernel['throttleMap']> {
-    return this.throttled.map((container) => ({ container })) as unknown as ReturnType<Kernel['throttleMap']>;
+  throttleMap(): ReturnType<KernelPort['throttleMap']> {
+    return this.throttled.map((container) => ({ container })) as unknown as ReturnType<
+      KernelPort['throttleMap']
+    >;
   }
 
-  rings(): ReturnType<Kernel['rings']> {
+  rings(): ReturnType<KernelPort['rings']> {
     const of = (number: bigint) => ({ number, emitted: number, lost: 0n });
     return { enforcement: of(this.numbers.enforcement), audit: of(this.numbers.audit) };
   }
 
-  counters(): ReturnType<Kernel['counters']> {
-    return {} as ReturnType<Kernel['counters']>;
+  counters(): ReturnType<KernelPort['counters']> {
+    return {} as ReturnType<KernelPort['counters']>;
   }
 
-  programs(): ReturnType<Kernel['programs']> {
+  programs(): ReturnType<KernelPort['programs']> {
     return [];
   }
 

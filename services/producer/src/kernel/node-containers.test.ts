@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Cgroups } from './adapters/cgroups.ts';
-import { Containers } from './containers.ts';
+import { NodeContainers } from './node-containers.ts';
 import { bidFarewell } from './farewell.ts';
 import { MemoryKernel } from './testing/memory-kernel.ts';
 
@@ -22,7 +22,7 @@ class FailingCgroups extends Cgroups {
 let root: string;
 let folder: string;
 let cgroups: FailingCgroups;
-let containers: Containers;
+let containers: NodeContainers;
 let unseen: unknown[];
 
 beforeEach(() => {
@@ -31,7 +31,7 @@ beforeEach(() => {
   mkdirSync(folder, { recursive: true });
   cgroups = new FailingCgroups(root);
   unseen = [];
-  containers = new Containers({
+  containers = new NodeContainers({
     cgroups,
     node: { clusterName: 'c', hostName: 'h', nodeId: 'n' },
     nowMs: () => 0,

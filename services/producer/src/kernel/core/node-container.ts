@@ -14,7 +14,7 @@ export interface Enforced {
   readonly rules: number;
 }
 
-export interface KnownContainer {
+export interface NodeContainer {
   readonly cgroupId: bigint;
   known: Known;
   /** When its cgroup was made; undefined where that was not seen. */

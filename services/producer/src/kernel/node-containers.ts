@@ -1,18 +1,18 @@
 // The containers of this node: known from the kernel's events and from what is there at the start, until after their
 // last report.
-import type { KnownContainer } from './core/container-state.ts';
+import type { NodeContainer } from './core/node-container.ts';
 import { containerAt, describeContainer, type Known, type NodeIdentity } from './core/container.ts';
 import type { Identity } from './core/alert-of-event.ts';
 import { NO_LABELS, type Labels } from './core/labels.ts';
 import type { Cgroup, Cgroups } from './adapters/cgroups.ts';
 import type { SavedContainer } from './adapters/state-file.ts';
 
-export interface ContainersOptions {
+export interface NodeContainersOptions {
   readonly cgroups: Cgroups;
   readonly node: NodeIdentity;
   readonly nowMs: () => number;
   /** There is a container that was not known before. */
-  readonly onFound: (container: KnownContainer) => void;
+  readonly onFound: (container: NodeContainer) => void;
   /** The cgroups could not all be seen: nothing was found, and nothing is taken for gone. */
   readonly onUnseen: (error: unknown) => void;
 }
@@ -20,23 +20,23 @@ export interface ContainersOptions {
 /** Events of a container may still be on their way after it is gone. */
 const REMEMBERED_MS = 60_000;
 
-export class Containers {
-  readonly #options: ContainersOptions;
-  readonly #byCgroup = new Map<bigint, KnownContainer>();
+export class NodeContainers {
+  readonly #options: NodeContainersOptions;
+  readonly #byCgroup = new Map<bigint, NodeContainer>();
   /** Gone, but their names are still needed. */
   readonly #gone = new Map<bigint, { readonly identity: Identity; readonly untilMs: number }>();
   #labels: Labels = NO_LABELS;
   #isStarting = true;
 
-  constructor(options: ContainersOptions) {
+  constructor(options: NodeContainersOptions) {
     this.#options = options;
   }
 
-  get all(): readonly KnownContainer[] {
+  get all(): readonly NodeContainer[] {
     return [...this.#byCgroup.values()];
   }
 
-  get(cgroupId: bigint): KnownContainer | undefined {
+  get(cgroupId: bigint): NodeContainer | undefined {
     return this.#byCgroup.get(cgroupId);
   }
 
@@ -103,7 +103,7 @@ export class Containers {
   }
 
   /** Its cgroup may be there although it was missed; then it did not end. */
-  isThereAfterAll(container: KnownContainer): boolean {
+  isThereAfterAll(container: NodeContainer): boolean {
     try {
       if (this.#options.cgroups.idOf(container.known.place.cgroupPath) !== container.cgroupId) return false;
     } catch (error) {
@@ -154,7 +154,7 @@ function begin(
   known: Known,
   atMicros: number | undefined,
   wasThere: boolean,
-): KnownContainer {
+): NodeContainer {
   return {
     cgroupId,
     known,

@@ -1,0 +1,153 @@
+// Puts the kernel source together: which part tells which. Nothing happens before `begin`.
+import { join } from 'node:path';
+import { reasonOf } from '../errors.ts';
+import type { Clock, Logger } from '../ports.ts';
+import type { Cgroups } from './adapters/cgroups.ts';
+import { factsOf, isThere, oldest, type ProcessFacts } from './adapters/processes.ts';
+import { Announcer } from './announcer.ts';
+import { Arming } from './arming.ts';
+import { missingHooks } from './core/armed.ts';
+import type { NodeIdentity } from './core/container.ts';
+import { RingLedger } from './core/ring-ledger.ts';
+import { Enforcement, type PostureConfig } from './enforcement.ts';
+import { EventFeed } from './event-feed.ts';
+import type { KernelPort, Limits } from './kernel-port.ts';
+import { Memory, type Remembered } from './memory.ts';
+import { NodeChanges } from './node-changes.ts';
+import { NodeContainers } from './node-containers.ts';
+import type { KernelObserver } from './observer.ts';
+import { PoliciesInForce } from './policies-in-force.ts';
+import { RecordQueue } from './record-queue.ts';
+import { SelfTest } from './self-test.ts';
+import { Startup } from './startup.ts';
+import { Upkeep } from './upkeep.ts';
+import { Voice } from './voice.ts';
+
+export interface KernelNodeOptions {
+  readonly kernel: KernelPort;
+  readonly cgroups: Cgroups;
+  readonly node: NodeIdentity;
+  /** Mount namespace of the host. */
+  readonly hostMntNs: number;
+  /** In alerts of what was refused. */
+  readonly enforcer: string;
+  /** What must survive a restart lies here. */
+  readonly stateDir: string;
+  readonly policyDir: string;
+  readonly labelsFile: string | undefined;
+  readonly limits: Limits;
+  readonly postures: PostureConfig;
+  /** What the spool remembers of this source. */
+  readonly cursor: string | undefined;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly observer: KernelObserver;
+}
+
+/** Of limits: all containers have one; the self-test has its own, in which nothing is throttled. */
+export const DEFAULT_PROFILE = 0;
+export const SELF_TEST_PROFILE = 15;
+const DEFAULT_PROFILE_NAME = 'default';
+
+const SELF_TEST_PERIOD_MS = 60_000;
+
+export interface Parts {
+  readonly memory: Memory;
+  readonly ledger: RingLedger;
+  readonly queue: RecordQueue;
+  readonly voice: Voice;
+  readonly containers: NodeContainers;
+  readonly enforcement: Enforcement;
+  readonly startup: Startup;
+  readonly feed: EventFeed;
+  readonly arming: Arming;
+  readonly upkeep: Upkeep;
+  readonly inForce: PoliciesInForce;
+  readonly changes: NodeChanges;
+}
+
+/** `remembered`: what the next run is to know of this one, apart from its containers. */
+export function assemble(
+  options: KernelNodeOptions,
+  remembered: (containers: NodeContainers, before: Memory['before']) => Remembered,
+): Parts {
+  const { kernel, cgroups, node, enforcer, stateDir, clock, logger, observer, cursor } = options;
+  const nowMs = (): number => clock.nowMs();
+  const nowMicros = (): number => clock.nowMicros();
+  const memory: Memory = new Memory(stateDir, () => remembered(containers, memory.before), logger);
+  const { enforcement: enforcementRing, audit } = kernel.rings();
+  const numbers = { enforcement: Number(enforcementRing.number), audit: Number(audit.number) };
+  const ledger = new RingLedger(`${memory.bootId}/${kernel.ringsId}`, { stored: cursor, numbers });
+  const queue = new RecordQueue(ledger);
+  const voice = new Voice({
+    ...{ logger, observer, node, enforcer, nowMicros },
+    emit: (alert) => queue.alert(alert),
+  });
+  const announcer = new Announcer(voice, nowMicros);
+  const containers: NodeContainers = new NodeContainers({
+    ...{ cgroups, node, nowMs },
+    onFound: (container) => changes.found(container),
+    onUnseen: (error) => {
+      logger.error({ error: reasonOf(error) }, `cgroups cannot be seen: ${reasonOf(error)}; looking again`);
+      upkeep.scanSoon();
+    },
+  });
+  const enforcement = new Enforcement({
+    kernel,
+    descendants: (path) => cgroups.descendants(path),
+    ...{ initOf, isThere },
+    profile: DEFAULT_PROFILE,
+    saveRules: (rules) => memory.addRules(rules),
+    onApplied: (container) => announcer.applied(container),
+    onMisleading: (container, misleading) => announcer.misleading(container, misleading),
+    onProblem: (container, problem) => announcer.problem(container, problem),
+    onRefused: (container, policies, reason) => announcer.refused(container, policies, reason),
+  });
+  const startup = new Startup({
+    ...{ initOf, nowMicros },
+    hostMntNs: options.hostMntNs,
+    onBuilt: (container, facts) => enforcement.built(container, facts),
+    onRunning: (container, facts, sawBefore) => {
+      enforcement.running(container, facts);
+      announcer.running(container, sawBefore);
+    },
+  });
+  const selfTest = new SelfTest({
+    ...{ kernel, cgroups },
+    folder: join(stateDir, 'self-test'),
+    profile: SELF_TEST_PROFILE,
+    sleep: (ms) => clock.sleep(ms),
+  });
+  const feed = new EventFeed({
+    ...{ queue, ledger, node, enforcer, nowMs, observer },
+    rules: memory.rules,
+    containers: () => containers,
+    profile: DEFAULT_PROFILE_NAME,
+    isSelfTest: (event) => selfTest.takes(event),
+    onSkipped: () => upkeep.scanSoon(),
+  });
+  const inForce = new PoliciesInForce(enforcement, voice);
+  const changes = new NodeChanges({ memory, containers, enforcement, startup, feed, queue, inForce, node });
+  const missing = missingHooks(kernel.programs());
+  enforcement.setDisarmed(missing);
+  enforcement.setPostures(options.postures);
+  const arming = new Arming({ selfTest, missing, voice, nowMs, periodMs: SELF_TEST_PERIOD_MS });
+  const upkeep: Upkeep = new Upkeep({
+    ...{ kernel, clock, logger, feed, queue, ledger, containers, enforcement, memory },
+    onGone: (container, hasSuccessor) => changes.gone(container, hasSuccessor),
+  });
+  return {
+    ...{ memory, ledger, queue, voice, containers, enforcement, startup, feed },
+    ...{ arming, upkeep, inForce, changes },
+  };
+
+  function initOf(cgroupPath: string): ProcessFacts | undefined {
+    try {
+      const pid = oldest(cgroups.processes(cgroupPath));
+      return pid === undefined ? undefined : factsOf(pid);
+    } catch {
+      // Looked at again soon.
+      return undefined;
+    }
+  }
+}

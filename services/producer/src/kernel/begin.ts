@@ -1,0 +1,105 @@
+// The start of the kernel source. Its order carries the safety, so it stands here, step by step, with why.
+import { mkdirSync } from 'node:fs';
+import { reasonOf } from '../errors.ts';
+import { SELF_TEST_PROFILE, type KernelNodeOptions, type Parts } from './assemble.ts';
+import type { Limits } from './kernel-port.ts';
+import { followLabels } from './labels-file.ts';
+import { PolicyFolder } from './policy-folder.ts';
+import type { SettledFiles } from './adapters/settled-files.ts';
+
+const UNTHROTTLED: Limits = { alertThrottling: false, maxAlertPerSec: 1, throttleSec: 1 };
+
+/** What is followed from the start on. */
+export interface Followed {
+  policies: PolicyFolder | undefined;
+  labels: SettledFiles | undefined;
+  /** Of the file of labels, as it was used last. */
+  labelsText: string;
+  /** The start is over. */
+  isStarted: boolean;
+}
+
+/** `followed` is filled on the way, as what is told meanwhile needs it. Throws KERNEL_UNUSABLE. */
+export function begin(options: KernelNodeOptions, parts: Parts, followed: Followed): void {
+  const { kernel, stateDir, logger } = options;
+  mkdirSync(stateDir, { recursive: true });
+  for (const note of kernel.notes) logger.warn({}, note);
+  // 1. The clock, and the self-test's own limits: every record needs the one, and no test must be throttled.
+  kernel.setLimits(SELF_TEST_PROFILE, UNTHROTTLED);
+  parts.upkeep.sweep();
+  // 2. Policies before any container: one that is enforced already must not be without its rules for a moment.
+  followed.policies = policiesOf(options, parts);
+  // 3. Labels before containers are looked at: they say which policies apply. This looks at containers, too.
+  followed.labels = labelsOf(options, parts, followed);
+  // 4. Containers that are there, with their rules. From here on, one that is found is new.
+  const isSeen = parts.containers.scan();
+  parts.containers.started();
+  // 5. Those of the run before that are gone: they get their last reports and tombstones.
+  sayFarewell(options, parts);
+  // 6. Slots in the kernel that nobody would ever let go of, as no memory has their containers.
+  if (isSeen) freeForgotten(options, parts);
+  // 7. Only now may these programs decide: every container that is there has its rules in them.
+  kernel.activate();
+  // 8. Events, as from here on every container that they can be of is known, or can be found.
+  kernel.start((events, release) => {
+    try {
+      parts.feed.take(events, release);
+    } catch (error) {
+      parts.queue.fail(error instanceof Error ? error : new Error(reasonOf(error)));
+    }
+  });
+  followed.isStarted = true;
+  // 9. The proof that it works, and what each second needs.
+  parts.arming.start();
+  parts.upkeep.start();
+  logger.info(
+    { adopted: kernel.adopted, containers: parts.containers.all.length },
+    kernel.adopted
+      ? 'kernel source: took over the programs that were enforcing already'
+      : 'kernel source: programs attached and enforcing',
+  );
+}
+
+function policiesOf({ kernel, policyDir }: KernelNodeOptions, parts: Parts): PolicyFolder {
+  return new PolicyFolder({
+    folder: policyDir,
+    lastGood: parts.memory.before.policies,
+    hasRulesInForce: kernel.containers().some(({ ruleSetDigest }) => ruleSetDigest !== undefined),
+    voice: parts.voice,
+    onPolicies: (policies) => parts.changes.policies(policies),
+  });
+}
+
+function labelsOf(
+  { labelsFile, logger }: KernelNodeOptions,
+  { memory, changes }: Parts,
+  followed: Followed,
+): SettledFiles | undefined {
+  if (labelsFile === undefined) return undefined;
+  return followLabels({
+    path: labelsFile,
+    lastGood: memory.before.labels,
+    logger,
+    onLabels: (labels, text) => {
+      followed.labelsText = text;
+      changes.labels(labels);
+    },
+  });
+}
+
+/** In another boot, cgroups have other ids; but who is not there any more is not there. */
+function sayFarewell({ node }: KernelNodeOptions, { containers, memory, queue }: Parts): void {
+  const { before } = memory;
+  if (before.isSameBoot) {
+    containers.remember(before.containers);
+    return;
+  }
+  const there = new Set(containers.all.map(({ known }) => known.identity.ContainerID));
+  for (const { identity } of before.containers)
+    if (!there.has(identity.ContainerID)) queue.tombstone(identity.ContainerID, node.nodeId);
+}
+
+function freeForgotten({ kernel }: KernelNodeOptions, { containers }: Parts): void {
+  const known = new Set(containers.all.map(({ cgroupId }) => cgroupId));
+  for (const { cgroupId } of kernel.containers()) if (!known.has(cgroupId)) kernel.removeContainer(cgroupId);
+}

@@ -92,10 +92,7 @@ function rulesOn(index: ReadonlyMap<string, readonly CompiledRule[]>, access: Ac
   return [
     ...at(`exact ${path}`),
     ...at(`execname ${lastName(path)}`),
-    ...dirs.flatMap((dir, depth) => [
-      ...(depth < 2 ? at(`dir ${dir}`) : []),
-      ...at(`dirRecursive ${dir}`),
-    ]),
+    ...dirs.flatMap((dir, depth) => [...(depth < 2 ? at(`dir ${dir}`) : []), ...at(`dirRecursive ${dir}`)]),
   ];
 }
 

@@ -20,14 +20,53 @@ import { CompiledProfile } from './testing/compiled-profile.ts';
 
 const RUNS = 40;
 
-const signs = ['*', '**', '?', '[ab]', '[^a]', '{a,b}', '{,a}', '"', "'", ' ', '\n', '\t', '\\', '\\n', '\\*', '^'];
-const others = ['@{HOME}', '#', ',', ';', '$', '|', '(', ')', '<', '>', '=', '!', '%', '&', '\u00e4', '\u{1f600}'];
+const signs = [
+  '*',
+  '**',
+  '?',
+  '[ab]',
+  '[^a]',
+  '{a,b}',
+  '{,a}',
+  '"',
+  "'",
+  ' ',
+  '\n',
+  '\t',
+  '\\',
+  '\\n',
+  '\\*',
+  '^',
+];
+const others = [
+  '@{HOME}',
+  '#',
+  ',',
+  ';',
+  '$',
+  '|',
+  '(',
+  ')',
+  '<',
+  '>',
+  '=',
+  '!',
+  '%',
+  '&',
+  '\u00e4',
+  '\u{1f600}',
+];
 const name = fc
-  .array(fc.constantFrom('a', 'b', ...signs, ...others, '\u0001', '\u007f', ' r,', '-> x'), { minLength: 1, maxLength: 4 })
+  .array(fc.constantFrom('a', 'b', ...signs, ...others, '\u0001', '\u007f', ' r,', '-> x'), {
+    minLength: 1,
+    maxLength: 4,
+  })
   .map((parts) => parts.join(''))
   .filter((text) => text !== '.' && text !== '..');
 const file = fc.array(name, { minLength: 1, maxLength: 3 }).map((names) => `/${names.join('/')}`);
-const directory = fc.array(name, { maxLength: 2 }).map((names) => `${names.map((one) => `/${one}`).join('')}/`);
+const directory = fc
+  .array(name, { maxLength: 2 })
+  .map((names) => `${names.map((one) => `/${one}`).join('')}/`);
 
 const plain = { severity: fc.constant('1'), tags: fc.constant([]), message: fc.constant('') };
 const action = fc.constantFrom('Block' as const, 'Block' as const, 'Audit' as const, 'Allow' as const);
@@ -37,21 +76,29 @@ const onPath = fc.oneof(
 );
 const narrowed = { readOnly: fc.boolean(), ownerOnly: fc.boolean() };
 const whole = { readOnly: fc.constant(false), ownerOnly: fc.constant(false) };
-const anyRule: fc.Arbitrary<PolicyRule> = fc.oneof(
-  fc.tuple(onPath, fc.record({ kind: fc.constant('file' as const), action, ...narrowed, ...plain })),
-  fc.tuple(
-    fc.oneof(onPath, fc.record({ match: fc.constant('execname' as const), path: name })),
-    fc.record({ kind: fc.constant('process' as const), action, ...whole, ownerOnly: fc.boolean(), ...plain }),
-  ),
-  fc.tuple(
-    fc.record({ match: fc.constant('protocol' as const), path: fc.constantFrom(...PROTOCOLS) }),
-    fc.record({ kind: fc.constant('network' as const), action, ...whole, ...plain }),
-  ),
-  fc.tuple(
-    fc.record({ match: fc.constant('capability' as const), path: fc.constantFrom(...CAPABILITIES) }),
-    fc.record({ kind: fc.constant('capability' as const), action, ...whole, ...plain }),
-  ),
-).map(([target, rest]) => ({ ...target, ...rest }));
+const anyRule: fc.Arbitrary<PolicyRule> = fc
+  .oneof(
+    fc.tuple(onPath, fc.record({ kind: fc.constant('file' as const), action, ...narrowed, ...plain })),
+    fc.tuple(
+      fc.oneof(onPath, fc.record({ match: fc.constant('execname' as const), path: name })),
+      fc.record({
+        kind: fc.constant('process' as const),
+        action,
+        ...whole,
+        ownerOnly: fc.boolean(),
+        ...plain,
+      }),
+    ),
+    fc.tuple(
+      fc.record({ match: fc.constant('protocol' as const), path: fc.constantFrom(...PROTOCOLS) }),
+      fc.record({ kind: fc.constant('network' as const), action, ...whole, ...plain }),
+    ),
+    fc.tuple(
+      fc.record({ match: fc.constant('capability' as const), path: fc.constantFrom(...CAPABILITIES) }),
+      fc.record({ kind: fc.constant('capability' as const), action, ...whole, ...plain }),
+    ),
+  )
+  .map(([target, rest]) => ({ ...target, ...rest }));
 
 const posture = fc.constantFrom('audit' as const, 'block' as const);
 const anyRuleSet = fc

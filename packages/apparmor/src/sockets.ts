@@ -47,8 +47,7 @@ export function networkWords(rules: readonly CompiledRule[]): string[] {
 /** Whether rules of a profile made of these names are about the socket. */
 export function coversSocket(rules: readonly CompiledRule[], { family, type }: Socket): boolean {
   return rules.some(
-    ({ path }) =>
-      path === 'all' || TYPES.get(path) === type || (path === 'packet' && isPacket(family, type)),
+    ({ path }) => path === 'all' || TYPES.get(path) === type || (path === 'packet' && isPacket(family, type)),
   );
 }
 

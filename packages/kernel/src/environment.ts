@@ -9,8 +9,7 @@ export const ENFORCERS = ['bpflsm', 'apparmor'] as const;
 export type Enforcer = (typeof ENFORCERS)[number];
 
 const LSM_FILE = '/sys/kernel/security/lsm';
-const MOUNT_SECURITYFS =
-  'Mount securityfs: mount -t securityfs securityfs /sys/kernel/security.';
+const MOUNT_SECURITYFS = 'Mount securityfs: mount -t securityfs securityfs /sys/kernel/security.';
 
 const BPF_FS_MAGIC = 0xcafe4a11;
 const CGROUP2_MAGIC = 0x63677270;
@@ -84,12 +83,10 @@ export function chooseEnforcer(lsm: string | undefined = textOf(LSM_FILE)): Enfo
   );
 }
 
-function capabilityProblem(
-  { capabilities }: EnvironmentFacts,
-  enforcer: Enforcer,
-): KernelError | undefined {
+function capabilityProblem({ capabilities }: EnvironmentFacts, enforcer: Enforcer): KernelError | undefined {
   const has = (number: number) => ((capabilities >> BigInt(number)) & 1n) === 1n;
-  const needed = enforcer === 'apparmor' ? { ...NEEDED_CAPABILITIES, ...NEEDED_FOR_APPARMOR } : NEEDED_CAPABILITIES;
+  const needed =
+    enforcer === 'apparmor' ? { ...NEEDED_CAPABILITIES, ...NEEDED_FOR_APPARMOR } : NEEDED_CAPABILITIES;
   const missing = Object.entries(needed)
     .filter(([name, number]) => !has(number) && !(has(CAP_SYS_ADMIN) && INCLUDED_IN_SYS_ADMIN.includes(name)))
     .map(([name]) => name);

@@ -35,7 +35,7 @@ class Automaton {
 
   constructor(blob: Buffer) {
     const tables = new Map<number, Table>();
-    for (let at = blob.readUInt32BE(4); at + 12 <= blob.length; ) {
+    for (let at = blob.readUInt32BE(4); at + 12 <= blob.length;) {
       const id = blob.readUInt16BE(at);
       const size = blob.readUInt16BE(at + 2);
       const length = blob.readUInt32BE(at + 8);
@@ -61,12 +61,12 @@ class Automaton {
   }
 
   #step(from: number, sign: number): number {
-    for (let state = from; ; ) {
+    for (let state = from; ;) {
       const base = this.#get(BASE, state);
       const at = (base & BASE_INDEX) + sign;
       if (this.#get(CHECK, at) === state) return this.#get(NEXT, at);
       state = this.#get(DEFAULT, state);
-      if (((base & DIFF_ENCODED) >>> 0) === 0) return state;
+      if ((base & DIFF_ENCODED) >>> 0 === 0) return state;
     }
   }
 

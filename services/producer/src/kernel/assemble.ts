@@ -4,9 +4,10 @@ import { reasonOf } from '../errors.ts';
 import type { Clock, Logger } from '../ports.ts';
 import type { Cgroups } from './adapters/cgroups.ts';
 import { factsOf, isThere, oldest, type ProcessFacts } from './adapters/processes.ts';
+import { SELF_TEST_PROFILE_NAME, type Confinement } from './apparmor/confinement.ts';
 import { Announcer } from './announcer.ts';
 import { Arming } from './arming.ts';
-import { missingHooks } from './core/armed.ts';
+import { APPARMOR_HOOKS, BPF_LSM_HOOKS, missingHooks } from './core/armed.ts';
 import type { NodeIdentity } from './core/container.ts';
 import { RingLedger } from './core/ring-ledger.ts';
 import { Enforcement, type PostureConfig } from './enforcement.ts';
@@ -31,6 +32,8 @@ export interface KernelNodeOptions {
   readonly hostMntNs: number;
   /** In alerts of what was refused. */
   readonly enforcer: string;
+  /** Where AppArmor enforces; its `kernel` is the one above. */
+  readonly confinement?: Confinement;
   /** What must survive a restart lies here. */
   readonly stateDir: string;
   readonly policyDir: string;
@@ -64,6 +67,7 @@ export interface Parts {
   readonly upkeep: Upkeep;
   readonly inForce: PoliciesInForce;
   readonly changes: NodeChanges;
+  readonly confinement: Confinement | undefined;
 }
 
 /** `remembered`: what the next run is to know of this one, apart from its containers. */
@@ -71,7 +75,7 @@ export function assemble(
   options: KernelNodeOptions,
   remembered: (containers: NodeContainers, before: Memory['before']) => Remembered,
 ): Parts {
-  const { kernel, cgroups, node, enforcer, stateDir, clock, logger, observer, cursor } = options;
+  const { kernel, confinement, cgroups, node, enforcer, stateDir, clock, logger, observer, cursor } = options;
   const nowMs = (): number => clock.nowMs();
   const nowMicros = (): number => clock.nowMicros();
   const memory: Memory = new Memory(stateDir, () => remembered(containers, memory.before), logger);
@@ -92,6 +96,7 @@ export function assemble(
       upkeep.scanSoon();
     },
   });
+  confinement?.attach({ containers, cgroups, voice });
   const enforcement = new Enforcement({
     kernel,
     descendants: (path) => cgroups.descendants(path),
@@ -115,6 +120,7 @@ export function assemble(
   const selfTest = new SelfTest({
     ...{ kernel, cgroups },
     folder: join(stateDir, 'self-test'),
+    apparmorProfile: confinement && SELF_TEST_PROFILE_NAME,
     profile: SELF_TEST_PROFILE,
     sleep: (ms) => clock.sleep(ms),
   });
@@ -127,8 +133,18 @@ export function assemble(
     onSkipped: () => upkeep.scanSoon(),
   });
   const inForce = new PoliciesInForce(enforcement, voice);
-  const changes = new NodeChanges({ memory, containers, enforcement, startup, feed, queue, inForce, node });
-  const missing = missingHooks(kernel.programs());
+  const changes = new NodeChanges({
+    memory,
+    containers,
+    enforcement,
+    startup,
+    feed,
+    queue,
+    inForce,
+    node,
+    confinement,
+  });
+  const missing = missingHooks(kernel.programs(), confinement ? APPARMOR_HOOKS : BPF_LSM_HOOKS);
   enforcement.setDisarmed(missing);
   enforcement.setPostures(options.postures);
   const arming = new Arming({ selfTest, missing, voice, nowMs, periodMs: SELF_TEST_PERIOD_MS });
@@ -138,7 +154,7 @@ export function assemble(
   });
   return {
     ...{ memory, ledger, queue, voice, containers, enforcement, startup, feed },
-    ...{ arming, upkeep, inForce, changes },
+    ...{ arming, upkeep, inForce, changes, confinement },
   };
 
   function initOf(cgroupPath: string): ProcessFacts | undefined {

@@ -102,12 +102,15 @@ function* socketProblems(ruleSet: RuleSet): Generator<Inexpressible> {
   if (blocks.length === 0 && !isList) return;
   for (const { socket, access } of socketWitnesses(ruleSet)) {
     const { result, rule } = match(ruleSet, access);
+    const names: readonly string[] = access.protocols;
+    if (result !== 'block' && rule?.source !== undefined) {
+      const deny = blocks.find(({ path }) => names.includes(path));
+      if (deny) yield problem(DENY_WINS, rule, deny);
+    }
     const denied = coversSocket(blocks, socket) || (isList && !coversSocket(allows, socket));
     if (denied === (result === 'block')) continue;
-    const meant = rule ?? allows.find(({ path }) => !access.protocols.some((name) => name === path));
-    if (denied && blocks.length > 0 && rule?.source !== undefined)
-      yield problem(DENY_WINS, rule, ...blocks.slice(0, 1));
-    else if (meant !== undefined) yield problem(NO_PROTOCOL, meant);
+    const meant = rule ?? allows.find(({ path }) => !names.includes(path));
+    if (meant !== undefined && meant.source === undefined) yield problem(NO_PROTOCOL, meant);
   }
 }
 

@@ -18,7 +18,8 @@ export class AppArmorError extends Error {
 }
 
 const PROFILES = '/sys/kernel/security/apparmor/profiles';
-const TIMEOUT_MS = 30_000;
+/** It takes some 20 ms of a CPU; on a machine that has none to give, longer. */
+const TIMEOUT_MS = 120_000;
 const MAX_OUTPUT = 64 * 1024 * 1024;
 /**
  * What profiles are about, whatever a later kernel mediates besides: what they have no words for is not refused. Not that

@@ -290,6 +290,8 @@ enum at_counter {
 	AT_COUNTER_WALK_RETRIED,     /* a rename raced a walk */
 	AT_COUNTER_OVERFLOWED,       /* decisions in the shared window */
 	AT_COUNTER_TAMPERING,
+	AT_COUNTER_REFUSED_BY_OTHERS, /* AppArmor refused what no rule of ours would have */
+	AT_COUNTER_UNENFORCED,        /* a Block rule matched, and AppArmor let it through */
 	AT_COUNTERS,
 };
 

@@ -4,7 +4,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { BuildError, make, type Product } from './incremental.ts';
-import { addon, BPF_SOURCE, bpfObject, BUILD } from './products.ts';
+import { addon, APPARMOR_OBJECT, APPARMOR_SOURCE, BPF_SOURCE, bpfObject, BUILD } from './products.ts';
 import { describeMissing, findToolchain } from './toolchain.ts';
 
 const { values } = parseArgs({
@@ -29,7 +29,7 @@ async function build(): Promise<number> {
   const products: Product[] = [];
   if (both || values.bpf) {
     if (!existsSync(BPF_SOURCE)) return skip(`${BPF_SOURCE} is not there`);
-    products.push(bpfObject(found));
+    products.push(bpfObject(found), bpfObject(found, APPARMOR_SOURCE, APPARMOR_OBJECT));
   }
   if (both || values.addon) products.push(addon(found, values.asan));
   try {

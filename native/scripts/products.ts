@@ -10,6 +10,9 @@ export const ROOT = join(import.meta.dirname, '..', '..');
 export const BUILD = join(import.meta.dirname, '..', 'build');
 export const BPF_SOURCE = join(ROOT, 'bpf', 'alert_throttle.bpf.c');
 export const BPF_OBJECT = join(BUILD, 'alert_throttle.bpf.o');
+/** The programs of a node on which AppArmor enforces. */
+export const APPARMOR_SOURCE = join(ROOT, 'bpf', 'alert_throttle_apparmor.bpf.c');
+export const APPARMOR_OBJECT = join(BUILD, 'alert_throttle_apparmor.bpf.o');
 export const ADDON = join(BUILD, 'alert_throttle.node');
 export const ADDON_ASAN = join(BUILD, 'alert_throttle.asan.node');
 

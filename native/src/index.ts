@@ -6,6 +6,8 @@ import { join } from 'node:path';
 /** Where the build puts its products. */
 export const ADDON_FILE = join(import.meta.dirname, '..', 'build', 'alert_throttle.node');
 export const OBJECT_FILE = join(import.meta.dirname, '..', 'build', 'alert_throttle.bpf.o');
+/** The same for nodes on which AppArmor enforces. */
+export const APPARMOR_OBJECT_FILE = join(import.meta.dirname, '..', 'build', 'alert_throttle_apparmor.bpf.o');
 
 /** The descriptor of a map, a program or a link. */
 export interface Handle {

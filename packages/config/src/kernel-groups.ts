@@ -44,9 +44,10 @@ export const kernelSettings = defineSettings({
     description: 'The same for capabilities: audit or block.',
   },
   enforcer: {
-    type: oneOf('bpflsm'),
-    default: 'bpflsm',
-    description: 'What enforces policies: bpflsm.',
+    type: oneOf('auto', 'bpflsm', 'apparmor'),
+    default: 'auto',
+    description:
+      'What enforces policies: bpflsm, apparmor, or auto: BPF-LSM where bpf is among the security modules, else AppArmor.',
   },
   failMode: {
     type: oneOf('open', 'closed'),

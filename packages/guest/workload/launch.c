@@ -2,8 +2,8 @@
  * Starts a program the way a container runtime does: born in its cgroup and its namespaces, on a root of its own. Or,
  * with --join, beside a process that is in a container already, as `exec` into one does.
  *
- *   launch --cgroup DIR [--new mnt,pid,net,ipc,uts,cgroup] [--root DIR] [--uid N] [--wait] -- PROGRAM ARG...
- *   launch --cgroup DIR --join PID [--uid N] -- PROGRAM ARG...
+ *   launch --cgroup DIR [--new mnt,pid,net,ipc,uts,cgroup] [--root DIR] [--uid N] [--apparmor NAME] [--wait] -- PROGRAM ARG...
+ *   launch --cgroup DIR --join PID [--uid N] [--apparmor NAME] -- PROGRAM ARG...
  *
  * With --wait it says {"op":"born","ret":<pid>} and runs the program when a line comes in: whoever watches can know the
  * container first. Ends as the program does.
@@ -85,6 +85,17 @@ static void become(int uid)
 	must(setgroups(0, NULL) == 0 && setresgid(uid, uid, uid) == 0 && setresuid(uid, uid, uid) == 0, "become the user");
 }
 
+/* The program will run under this profile; what is forked in between inherits the wish. */
+static void confine(const char *profile)
+{
+	char text[512];
+	int length = snprintf(text, sizeof(text), "exec %s", profile);
+	int file = open("/proc/self/attr/apparmor/exec", O_WRONLY | O_CLOEXEC);
+
+	must(file >= 0 && write(file, text, length) == length, profile);
+	close(file);
+}
+
 static void wait_for_line(void)
 {
 	char byte, text[64];
@@ -100,9 +111,10 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "cgroup", 1, NULL, 'c' }, { "new", 1, NULL, 'n' }, { "root", 1, NULL, 'r' }, { "uid", 1, NULL, 'u' },
-		{ "wait", 0, NULL, 'w' },   { "join", 1, NULL, 'j' }, { NULL, 0, NULL, 0 },
+		{ "wait", 0, NULL, 'w' },   { "join", 1, NULL, 'j' }, { "apparmor", 1, NULL, 'a' },
+		{ NULL, 0, NULL, 0 },
 	};
-	const char *cgroup = NULL, *root = NULL;
+	const char *cgroup = NULL, *root = NULL, *profile = NULL;
 	int uid = 0, waits = 0, beside = 0, status;
 	uint64_t new = 0;
 
@@ -114,12 +126,15 @@ int main(int argc, char **argv)
 		case 'u': uid = atoi(optarg); break;
 		case 'w': waits = 1; break;
 		case 'j': beside = atoi(optarg); break;
+		case 'a': profile = optarg; break;
 		default: return 125;
 		}
 	}
 	must(cgroup && optind < argc, "needs --cgroup and a program");
 	int folder = open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	must(folder >= 0, cgroup);
+	if (profile)
+		confine(profile);
 	if (beside)
 		join(beside);
 	struct clone_args how = {

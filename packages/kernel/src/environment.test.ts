@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkEnvironment, readEnvironment, type EnvironmentFacts } from './environment.ts';
+import { checkEnvironment, chooseEnforcer, readEnvironment, type EnvironmentFacts } from './environment.ts';
 import type { KernelCode } from './errors.ts';
 
 const places = { pinDir: '/sys/fs/bpf/alert-throttle', cgroupRoot: '/sys/fs/cgroup' };
@@ -25,6 +25,26 @@ function refusal(facts: Partial<EnvironmentFacts>): unknown {
     return error;
   }
 }
+
+describe('what enforces', () => {
+  test.each([
+    ['bpflsm', 'lockdown,capability,yama,apparmor,bpf\n'],
+    ['bpflsm', 'capability,bpf'],
+    ['apparmor', 'lockdown,capability,landlock,yama,apparmor\n'],
+  ])('is %s by itself with %j', (enforcer, lsm) => {
+    expect(chooseEnforcer(lsm)).toBe(enforcer);
+  });
+
+  test('is nothing where neither module is on, which is said with what would help', () => {
+    expect(() => chooseEnforcer('capability,selinux')).toThrow(
+      expect.objectContaining({
+        code: 'NO_ENFORCER',
+        message: 'the active security modules are capability,selinux; neither bpf nor apparmor is among them',
+        hint: 'Boot with lsm=selinux,apparmor,bpf.',
+      }),
+    );
+  });
+});
 
 describe('the environment', () => {
   test('some capabilities stand for others, and lockdown is not in every kernel', () => {

@@ -4,6 +4,13 @@ import { existsSync, readFileSync, realpathSync, statfsSync, statSync } from 'no
 import { dirname } from 'node:path';
 import { KernelError } from './errors.ts';
 
+/** Who refuses what a rule blocks. */
+export const ENFORCERS = ['bpflsm', 'apparmor'] as const;
+export type Enforcer = (typeof ENFORCERS)[number];
+
+const LSM_FILE = '/sys/kernel/security/lsm';
+const MOUNT_SECURITYFS = 'Mount securityfs: mount -t securityfs securityfs /sys/kernel/security.';
+
 const BPF_FS_MAGIC = 0xcafe4a11;
 const CGROUP2_MAGIC = 0x63677270;
 
@@ -17,6 +24,8 @@ const NEEDED_CAPABILITIES = {
   CAP_PERFMON: 38,
   CAP_BPF: 39,
 } as const;
+/** To load profiles. */
+const NEEDED_FOR_APPARMOR = { CAP_MAC_ADMIN: 33 } as const;
 /** By the one that stands for others as well. */
 const INCLUDED_IN: Readonly<Record<string, number>> = {
   CAP_DAC_READ_SEARCH: 1 /* CAP_DAC_OVERRIDE */,
@@ -55,7 +64,7 @@ export function readEnvironment({ pinDir, cgroupRoot }: EnvironmentPlaces): Envi
   const status = textOf('/proc/self/status') ?? '';
   return {
     btf: existsSync('/sys/kernel/btf/vmlinux'),
-    lsm: textOf('/sys/kernel/security/lsm'),
+    lsm: textOf(LSM_FILE),
     lockdown: textOf('/sys/kernel/security/lockdown'),
     cgroupFs: fsTypeOf(cgroupRoot),
     pinFs: fsTypeOf(pinDir),
@@ -67,18 +76,43 @@ export function readEnvironment({ pinDir, cgroupRoot }: EnvironmentPlaces): Envi
 }
 
 /** Throws the first thing that is missing. */
-export function checkEnvironment(facts: EnvironmentFacts, { pinDir, cgroupRoot }: EnvironmentPlaces): void {
+export function checkEnvironment(
+  facts: EnvironmentFacts,
+  { pinDir, cgroupRoot }: EnvironmentPlaces,
+  enforcer: Enforcer = 'bpflsm',
+): void {
   const problem =
-    capabilityProblem(facts) ??
+    capabilityProblem(facts, enforcer) ??
     kernelProblem(facts) ??
     namespaceProblem(facts) ??
+    moduleProblem(facts, enforcer) ??
     mountProblem(facts, pinDir, cgroupRoot);
   if (problem) throw problem;
 }
 
-function capabilityProblem({ capabilities }: EnvironmentFacts): KernelError | undefined {
+/**
+ * BPF-LSM where the kernel asks BPF programs, else AppArmor where that is on. Throws where neither is.
+ */
+export function chooseEnforcer(lsm: string | undefined = textOf(LSM_FILE)): Enforcer {
+  const modules = lsm?.trim().split(',') ?? [];
+  if (modules.includes('bpf')) return 'bpflsm';
+  if (modules.includes('apparmor')) return 'apparmor';
+  throw new KernelError(
+    'NO_ENFORCER',
+    lsm === undefined
+      ? `${LSM_FILE} cannot be read, so what could enforce is unknown`
+      : `the active security modules are ${lsm.trim()}; neither bpf nor apparmor is among them`,
+    lsm === undefined
+      ? MOUNT_SECURITYFS
+      : `Boot with lsm=${[...modules, 'apparmor', 'bpf'].filter((name) => name !== 'capability').join(',')}.`,
+  );
+}
+
+function capabilityProblem({ capabilities }: EnvironmentFacts, enforcer: Enforcer): KernelError | undefined {
   const has = (number: number) => ((capabilities >> BigInt(number)) & 1n) === 1n;
-  const missing = Object.entries(NEEDED_CAPABILITIES)
+  const needed =
+    enforcer === 'apparmor' ? { ...NEEDED_CAPABILITIES, ...NEEDED_FOR_APPARMOR } : NEEDED_CAPABILITIES;
+  const missing = Object.entries(needed)
     .filter(([name, number]) => !has(number) && !has(INCLUDED_IN[name] ?? number))
     .map(([name]) => name);
   if (missing.length === 0) return undefined;
@@ -89,7 +123,7 @@ function capabilityProblem({ capabilities }: EnvironmentFacts): KernelError | un
   );
 }
 
-function kernelProblem({ btf, lsm, lockdown }: EnvironmentFacts): KernelError | undefined {
+function kernelProblem({ btf, lockdown }: EnvironmentFacts): KernelError | undefined {
   if (!btf)
     return new KernelError(
       'NO_BTF',
@@ -102,19 +136,28 @@ function kernelProblem({ btf, lsm, lockdown }: EnvironmentFacts): KernelError | 
       'the kernel is locked down for confidentiality, which forbids BPF programs to read its memory',
       'Boot with lockdown=integrity or lockdown=none.',
     );
+  return undefined;
+}
+
+/** Is the module active whose hooks refuse? Programs attach in any case. */
+function moduleProblem({ lsm }: EnvironmentFacts, enforcer: Enforcer): KernelError | undefined {
+  const code = enforcer === 'apparmor' ? 'NO_APPARMOR' : 'NO_BPF_LSM';
+  const name = enforcer === 'apparmor' ? 'apparmor' : 'bpf';
   if (lsm === undefined)
     return new KernelError(
-      'NO_BPF_LSM',
-      '/sys/kernel/security/lsm cannot be read, so whether BPF programs are asked is unknown',
-      'Mount securityfs: mount -t securityfs securityfs /sys/kernel/security.',
+      code,
+      `${LSM_FILE} cannot be read, so whether ${name} is asked is unknown`,
+      MOUNT_SECURITYFS,
     );
-  if (!lsm.trim().split(',').includes('bpf'))
-    return new KernelError(
-      'NO_BPF_LSM',
-      `the active security modules are ${lsm.trim()}; without bpf the programs attach and are never called`,
-      `Boot with lsm=${[...lsm.trim().split(','), 'bpf'].filter((name) => name !== 'capability').join(',')}.`,
-    );
-  return undefined;
+  const modules = lsm.trim().split(',');
+  if (modules.includes(name)) return undefined;
+  return new KernelError(
+    code,
+    enforcer === 'apparmor'
+      ? `the active security modules are ${lsm.trim()}; without apparmor no profile is enforced`
+      : `the active security modules are ${lsm.trim()}; without bpf the programs attach and are never called`,
+    `Boot with lsm=${[...modules, name].filter((one) => one !== 'capability').join(',')}.`,
+  );
 }
 
 /** Elsewhere, what other processes and cgroups are called is not what the programs see. */

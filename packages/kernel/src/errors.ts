@@ -4,6 +4,8 @@ export const KERNEL_CODES = [
   'NO_ADDON',
   'NO_BTF',
   'NO_BPF_LSM',
+  'NO_APPARMOR',
+  'NO_ENFORCER',
   'NO_CGROUP2',
   'NO_BPFFS',
   'BAD_PIN_DIR',

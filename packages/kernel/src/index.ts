@@ -1,4 +1,5 @@
 /** The kernel part: loading and adopting the BPF programs, their maps and rings as values. */
+export { chooseEnforcer, ENFORCERS, type Enforcer } from './environment.ts';
 export { KERNEL_CODES, KernelError, type KernelCode } from './errors.ts';
 export type * from './events.ts';
 export { Kernel, type KnownContainer, type NewContainer, type OnBatch } from './kernel.ts';

@@ -2,6 +2,7 @@
 import type { Binding, Handle, RingReader } from '@alert-throttle/native';
 import type { RuleSet } from '@alert-throttle/policy';
 import { Containers, type ContainerFacts } from './containers.ts';
+import type { Enforcer } from './environment.ts';
 import { decodeBatch, type KernelEvent } from './events.ts';
 import * as layout from './layout.ts';
 import type { EndedBy, Ring } from './layout.ts';
@@ -43,6 +44,7 @@ export type OnBatch = (events: readonly KernelEvent[], release: () => void) => v
 /** What openKernel has put together. */
 export interface KernelParts {
   readonly binding: Binding;
+  readonly enforcer: Enforcer;
   readonly pins: Pins;
   readonly set: PinnedSet;
   readonly adopted: boolean;
@@ -139,11 +141,12 @@ export class Kernel implements KernelView {
     if (ruleSet) this.#keepWindow(facts.cgroupId);
   }
 
-  /** Undefined: its last policy is gone, and its window ends with a report. */
+  /** Undefined: its last policy is gone, and its window ends with a report; under AppArmor when the container ends. */
   setRuleSet(cgroupId: bigint, ruleSet: RuleSetHandle | undefined): void {
     this.#containers.setRuleSet(cgroupId, ruleSet?.number);
     if (ruleSet) this.#keepWindow(cgroupId);
-    else this.#windowsToClose.set(cgroupId, 'policy');
+    // A window of the AppArmor path ends in the kernel, with its container.
+    else if (this.#parts.enforcer === 'bpflsm') this.#windowsToClose.set(cgroupId, 'policy');
   }
 
   /** Its window ends with a report, where the end of its cgroup has not seen to that. */

@@ -114,6 +114,8 @@ export const COUNTERS = [
   'walkRetried',
   'overflowed',
   'tampering',
+  'refusedByOthers',
+  'unenforced',
 ] as const;
 export type Counter = (typeof COUNTERS)[number];
 

@@ -6,8 +6,8 @@
 //                                             switches, and takes the other down
 //   a set that never became active         ─▶ taken down: its producer died halfway
 import { existsSync, statSync } from 'node:fs';
-import { OBJECT_FILE, type Binding, type Handle } from '@alert-throttle/native';
-import { checkEnvironment, readEnvironment } from './environment.ts';
+import { APPARMOR_OBJECT_FILE, OBJECT_FILE, type Binding, type Handle } from '@alert-throttle/native';
+import { checkEnvironment, readEnvironment, type Enforcer } from './environment.ts';
 import { KernelError, named } from './errors.ts';
 import { handOver } from './handover.ts';
 import { Kernel, type KernelParts } from './kernel.ts';
@@ -20,7 +20,9 @@ import { DEFAULT_SIZES, entriesByMap, type KernelSizes } from './sizes.ts';
 import { bindingOrError, closeAll, DEFAULT_PIN_DIR, lockOrBusy } from './view.ts';
 
 export interface KernelOptions {
-  /** The compiled object; by default what the build made. */
+  /** Who refuses: the programs themselves, or AppArmor, and the programs tell of it. Default: bpflsm. */
+  readonly enforcer?: Enforcer;
+  /** The compiled object; by default what the build made for the enforcer. */
   readonly object?: string;
   readonly addon?: string;
   readonly pinDir?: string;
@@ -35,7 +37,8 @@ export interface KernelOptions {
  * KernelError with a hint for whatever is missing; then nothing is left behind that was not there before.
  */
 export function openKernel(options: KernelOptions = {}): Kernel {
-  const { object = OBJECT_FILE, pinDir = DEFAULT_PIN_DIR, cgroupRoot = '/sys/fs/cgroup' } = options;
+  const { enforcer = 'bpflsm', pinDir = DEFAULT_PIN_DIR, cgroupRoot = '/sys/fs/cgroup' } = options;
+  const { object = enforcer === 'apparmor' ? APPARMOR_OBJECT_FILE : OBJECT_FILE } = options;
   const { hostMountNamespace = '/proc/1/ns/mnt' } = options;
   const binding = bindingOrError(options.addon);
   if (binding.layoutVersion !== layout.LAYOUT_VERSION || !existsSync(object))
@@ -48,7 +51,7 @@ export function openKernel(options: KernelOptions = {}): Kernel {
     );
   const entries = entriesByMap({ ...DEFAULT_SIZES, ...options.sizes });
   const places = { pinDir, cgroupRoot };
-  checkEnvironment(readEnvironment(places), places);
+  checkEnvironment(readEnvironment(places), places, enforcer);
   const pins = new Pins(pinDir, layout.LAYOUT_VERSION);
   named(
     `${pinDir} cannot be written to`,
@@ -63,7 +66,7 @@ export function openKernel(options: KernelOptions = {}): Kernel {
       'Mount proc without hidepid, and let the process trace others: CAP_SYS_PTRACE, no AppArmor profile that forbids it.',
       () => statSync(hostMountNamespace).ino,
     );
-    return open({ binding, object, pins, entries, owned, initMntNs });
+    return open({ binding, enforcer, object, pins, entries, owned, initMntNs });
   } catch (error) {
     closeAll(owned);
     throw error;
@@ -72,6 +75,7 @@ export function openKernel(options: KernelOptions = {}): Kernel {
 
 interface Opening {
   readonly binding: Binding;
+  readonly enforcer: Enforcer;
   readonly object: string;
   readonly pins: Pins;
   readonly entries: ReadonlyMap<string, number>;
@@ -80,7 +84,7 @@ interface Opening {
 }
 
 function open(opening: Opening): Kernel {
-  const { binding, object, pins, owned, entries, initMntNs } = opening;
+  const { binding, enforcer, object, pins, owned, entries, initMntNs } = opening;
   const digest = objectDigest(object);
   const active = activeGeneration(binding, pins);
   const found = pins.sets();
@@ -93,10 +97,10 @@ function open(opening: Opening): Kernel {
       ? adopt(opening, current)
       : load(opening, pins.createSet(next, digest));
   owned.push(...parts.programs.flatMap(({ handle, link }) => [handle, link]));
-  return new Kernel({ ...parts, owned, initMntNs, notes: sizeNotes(parts.maps, entries) });
+  return new Kernel({ ...parts, enforcer, owned, initMntNs, notes: sizeNotes(parts.maps, entries) });
 }
 
-type Parts = Omit<KernelParts, 'owned' | 'notes' | 'initMntNs'>;
+type Parts = Omit<KernelParts, 'enforcer' | 'owned' | 'notes' | 'initMntNs'>;
 
 function adopt({ binding, object, pins, owned }: Opening, set: PinnedSet): Parts {
   const file = new binding.ObjectFile(object);

@@ -16,6 +16,8 @@ export interface ContainerOptions {
   /** Mounts, process ids and host name by default. */
   readonly namespaces?: readonly ('mnt' | 'pid' | 'net' | 'ipc' | 'uts' | 'cgroup')[];
   readonly uid?: number;
+  /** A loaded AppArmor profile, under which its programs run. */
+  readonly apparmorProfile?: string;
   /** What it runs before it is known to anybody, once its cgroup and its first process exist. */
   readonly beforeStart?: (container: Container) => Promise<void> | void;
 }
@@ -46,6 +48,7 @@ export interface Container {
 
 export async function startContainer(name: string, options: ContainerOptions = {}): Promise<Container> {
   const { root: kind = 'tmpfs', files = {}, namespaces = NAMESPACES, uid = 0, beforeStart } = options;
+  const { apparmorProfile } = options;
   const root = await rootOf(name, kind, files);
   const program = options.program ?? programIn(root);
   const cgroup = makeCgroup(`containers/${name}`);
@@ -55,6 +58,7 @@ export async function startContainer(name: string, options: ContainerOptions = {
       ...['--cgroup', cgroup.path, '--new', namespaces.join(','), '--wait'],
       ...(root === undefined ? [] : ['--root', root]),
       ...(uid === 0 ? [] : ['--uid', String(uid)]),
+      ...confined(apparmorProfile),
       ...['--', program],
     ],
     { stdio: 'pipe' },
@@ -62,7 +66,7 @@ export async function startContainer(name: string, options: ContainerOptions = {
   const workload = new Workload(child);
   await workload.next();
   const pid = firstProcess(cgroup);
-  const container = containerOf({ name, cgroup, pid, root, workload });
+  const container = containerOf({ name, cgroup, pid, root, workload, apparmorProfile });
   await beforeStart?.(container);
   workload.go();
   await workload.next();
@@ -78,6 +82,10 @@ async function rootOf(
   return root === 'host' ? undefined : await makeRoot(name, { kind: root, files });
 }
 
+function confined(profile: string | undefined): string[] {
+  return profile === undefined ? [] : ['--apparmor', profile];
+}
+
 function programIn(root: string | undefined): string {
   return root === undefined ? '/w/.guest/bin/workload' : '/usr/bin/workload';
 }
@@ -88,10 +96,12 @@ interface Parts {
   readonly pid: number;
   readonly root: string | undefined;
   readonly workload: Workload;
+  /** What enters it later is put under it, too. */
+  readonly apparmorProfile?: string | undefined;
 }
 
 /** Also for containers that a runtime started. */
-export function containerOf({ name, cgroup, pid, root, workload }: Parts): Container {
+export function containerOf({ name, cgroup, pid, root, workload, apparmorProfile }: Parts): Container {
   return {
     ...{ name, cgroup, pid, root },
     pidNs: namespaceOf(pid, 'pid'),
@@ -101,7 +111,8 @@ export function containerOf({ name, cgroup, pid, root, workload }: Parts): Conta
     child: (...operations) => workload.child(...operations),
     async enter({ uid = 0, program = programIn(root) } = {}) {
       const who = uid === 0 ? [] : ['--uid', String(uid)];
-      const args = ['--cgroup', cgroup.path, '--join', String(pid), ...who, '--', program];
+      const how = [...who, ...confined(apparmorProfile)];
+      const args = ['--cgroup', cgroup.path, '--join', String(pid), ...how, '--', program];
       const other = new Workload(spawn(LAUNCH, args, { stdio: 'pipe' }));
       await other.next();
       return other;

@@ -44,7 +44,7 @@ export async function startRunc(name: string, options: RuncOptions = {}): Promis
   const workload = new Workload(child);
   const pid = await until(`runc to create ${name}`, () => createdPid(name, child));
   const cgroup = cgroupAt(join(CGROUPS, 'containers', name));
-  const container = containerOf({ name, cgroup, pid, root, workload });
+  const container = containerOf({ name, cgroup, pid, root, workload, apparmorProfile });
   await beforeStart?.(container);
   await command('runc', 'start', name);
   await workload.next();

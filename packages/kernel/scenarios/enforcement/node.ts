@@ -16,7 +16,7 @@ import {
   type CompileOptions,
   type RuleSet,
 } from '@alert-throttle/policy';
-import type { Container } from '@alert-throttle/guest/inside';
+import type { Container, ContainerOptions } from '@alert-throttle/guest/inside';
 
 export interface Limits {
   readonly maxAlertPerSec: number;
@@ -55,6 +55,16 @@ export class EnforcingNode {
 
   constructor(options: KernelOptions = {}) {
     this.kernel = openKernel({ ...options, sizes: { ...SIZES, ...options.sizes } });
+  }
+
+  /** How a container of that name has to be started for this node to enforce anything in it. */
+  startOptions(_name: string): Pick<ContainerOptions, 'apparmorProfile'> {
+    return {};
+  }
+
+  /** Why this node refuses the rule set; empty: it does not. */
+  refusals(_ruleSet: RuleSet): readonly string[] {
+    return [];
   }
 
   /** Undefined: nothing is throttled. */

@@ -26,9 +26,12 @@ let vectorsRun = 0;
 let nextPort = 20_000;
 
 export default async function policyVectors(guest: Guest): Promise<void> {
+  await runVectors(guest, new EnforcingNode());
+}
+
+export async function runVectors(guest: Guest, node: EnforcingNode): Promise<void> {
   // Else nobody may make the sockets of ping.
   writeFileSync('/proc/sys/net/ipv4/ping_group_range', '0 2147483647');
-  const node = new EnforcingNode();
   node.limit(undefined);
   node.kernel.activate();
   guest.report('programs', { programs: node.kernel.programs() });
@@ -38,7 +41,7 @@ export default async function policyVectors(guest: Guest): Promise<void> {
       guest.report('vector', {
         group: group.name,
         vector: vector.name,
-        steps: await runVector(node, vector),
+        ...(await runVector(node, vector)),
       });
   node.detach();
 }
@@ -50,13 +53,19 @@ interface Actor {
   readonly workers: ReadonlyMap<string, Pick<Workload, 'do' | 'child'>>;
 }
 
-async function runVector(node: EnforcingNode, vector: PolicyVector): Promise<object[]> {
+async function runVector(node: EnforcingNode, vector: PolicyVector): Promise<object> {
+  const refusals = Object.keys(vector.containers).flatMap((name) => {
+    const ruleSet = ruleSetFor(vector, name);
+    return ruleSet === undefined ? [] : node.refusals(ruleSet);
+  });
+  if (refusals.length > 0) return { refusals, steps: [] };
   const actors = new Map<string, Actor>();
   const number = vectorsRun++;
   for (const [name] of Object.entries(vector.containers))
     actors.set(
       name,
       await makeActor(
+        node,
         `${number}-${name}`,
         vector.steps.filter((step) => step.container === name),
       ),
@@ -84,7 +93,7 @@ async function runVector(node: EnforcingNode, vector: PolicyVector): Promise<obj
     await stage.remove();
   }
   node.kernel.sweep();
-  return steps;
+  return { steps };
 }
 
 function outcome(reply: Reply | undefined): { ret: number | undefined; error: string | undefined } {
@@ -107,9 +116,13 @@ function actorOf(actors: ReadonlyMap<string, Actor>, step: VectorStep): Actor {
 
 const FIRST = '/bin/worker 0';
 
-async function makeActor(name: string, steps: readonly VectorStep[]): Promise<Actor> {
+async function makeActor(node: EnforcingNode, name: string, steps: readonly VectorStep[]): Promise<Actor> {
   const stage = await makeStage(name);
-  const container = await startContainer(name, { root: { folder: stage.folder }, program: '/bin/worker' });
+  const root = { folder: stage.folder };
+  const container = await startContainer(name, {
+    ...{ root, program: '/bin/worker' },
+    ...node.startOptions(name),
+  });
   const workers = new Map<string, Pick<Workload, 'do' | 'child'>>([[FIRST, container]]);
   for (const { source, uid } of steps) {
     const key = `${source} ${uid}`;

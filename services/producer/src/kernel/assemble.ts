@@ -6,9 +6,10 @@ import type { Cgroups } from './adapters/cgroups.ts';
 import { Freezer } from './adapters/freezer.ts';
 import { ChildProber, type Prober } from './adapters/prober.ts';
 import { isThere, oldest, type ProcessFacts } from './adapters/processes.ts';
+import { SELF_TEST_PROFILE_NAME, type Confinement } from './apparmor/confinement.ts';
 import { Announcer } from './announcer.ts';
 import { Arming } from './arming.ts';
-import { missingHooks } from './core/armed.ts';
+import { APPARMOR_HOOKS, BPF_LSM_HOOKS, missingHooks } from './core/armed.ts';
 import { ClockHistory } from './core/clock-history.ts';
 import type { NodeIdentity } from './core/container.ts';
 import type { NodeContainer } from './core/node-container.ts';
@@ -38,6 +39,8 @@ export interface KernelNodeOptions {
   readonly gate: boolean;
   /** In alerts of what was refused. */
   readonly enforcer: string;
+  /** Where AppArmor enforces; its `kernel` is the one above. */
+  readonly confinement?: Confinement;
   /** What must survive a restart lies here. */
   readonly stateDir: string;
   readonly policyDir: string;
@@ -79,6 +82,7 @@ export interface Parts {
   readonly upkeep: Upkeep;
   readonly inForce: PoliciesInForce;
   readonly changes: NodeChanges;
+  readonly confinement: Confinement | undefined;
 }
 
 /** `remembered`: what the next run is to know of this one, apart from its containers. */
@@ -89,7 +93,7 @@ export function assemble(
     before: Memory['before'],
   ) => Remembered,
 ): Parts {
-  const { kernel, cgroups, node, enforcer, stateDir, clock, logger, observer, cursor } = options;
+  const { kernel, confinement, cgroups, node, enforcer, stateDir, clock, logger, observer, cursor } = options;
   const nowMs = (): number => clock.nowMs();
   const nowMicros = (): number => clock.nowMicros();
   const memory: Memory = new Memory(
@@ -117,6 +121,7 @@ export function assemble(
       upkeep.scanSoon();
     },
   });
+  confinement?.attach({ containers, cgroups, voice });
   const enforcement: Enforcement = new Enforcement({
     kernel,
     descendants: (path) => cgroups.descendants(path),
@@ -144,6 +149,7 @@ export function assemble(
   const selfTest = new SelfTest({
     ...{ kernel, cgroups },
     folder: join(stateDir, 'self-test'),
+    apparmorProfile: confinement && SELF_TEST_PROFILE_NAME,
     profile: SELF_TEST_PROFILE,
     sleep: (ms) => clock.sleep(ms),
   });
@@ -167,8 +173,9 @@ export function assemble(
     queue,
     inForce,
     node,
+    confinement,
   });
-  const missing = missingHooks(kernel.programs());
+  const missing = missingHooks(kernel.programs(), confinement ? APPARMOR_HOOKS : BPF_LSM_HOOKS);
   enforcement.setDisarmed(missing);
   enforcement.setPostures(options.postures);
   const arming = new Arming({ selfTest, missing, voice, nowMs, periodMs: SELF_TEST_PERIOD_MS });
@@ -178,7 +185,7 @@ export function assemble(
   });
   return {
     ...{ memory, times, prober, ledger, queue, voice, containers, enforcement, startup, gate, feed },
-    ...{ arming, upkeep, inForce, changes },
+    ...{ arming, upkeep, inForce, changes, confinement },
   };
 
   async function factsOf({ cgroupId, known }: NodeContainer): Promise<ProcessFacts | undefined> {

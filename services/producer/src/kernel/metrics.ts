@@ -62,6 +62,8 @@ export interface KernelFigures {
   readonly containers: number;
   readonly starting: number;
   readonly waiting: number;
+  /** Containers whose rules AppArmor does not enforce, as they are not under their profile. */
+  readonly unconfined: number;
   readonly policies: number;
   readonly policiesRefused: number;
   readonly armed: readonly Kind[];
@@ -80,6 +82,10 @@ export function kernelGauges(
     'Those whose own program does not run yet.',
   );
   const waiting = metrics.gauge('producer_kernel_alerts_waiting', 'Alerts whose container is not known yet.');
+  const unconfined = metrics.gauge(
+    'producer_kernel_containers_unconfined',
+    'Containers with rules that AppArmor does not enforce, as they are not under their profile.',
+  );
   const policies = metrics.gauge('producer_kernel_policies', 'Policies.', ['state']);
   const node = metrics.gauge(
     'producer_kernel_node_armed',
@@ -105,6 +111,7 @@ export function kernelGauges(
     containers.set(now.containers);
     starting.set(now.starting);
     waiting.set(now.waiting);
+    unconfined.set(now.unconfined);
     policies.set({ state: 'in force' }, now.policies);
     policies.set({ state: 'refused' }, now.policiesRefused);
     node.set(now.isArmed ? 1 : 0);

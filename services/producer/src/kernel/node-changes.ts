@@ -1,6 +1,7 @@
 // What changes on a node, and what follows from it: containers come and go, policies, labels and postures are others.
 import type { Policy } from '@alert-throttle/policy';
 import type { Announcer } from './announcer.ts';
+import type { Confinement } from './apparmor/confinement.ts';
 import type { NodeIdentity } from './core/container.ts';
 import type { Labels } from './core/labels.ts';
 import type { NodeContainer } from './core/node-container.ts';
@@ -22,6 +23,8 @@ export interface NodeChangesOptions {
   readonly queue: RecordQueue;
   readonly inForce: PoliciesInForce;
   readonly node: NodeIdentity;
+  /** Of AppArmor's, where it enforces. */
+  readonly confinement: Pick<Confinement, 'expect'> | undefined;
 }
 
 export class NodeChanges {
@@ -78,6 +81,7 @@ export class NodeChanges {
   }
 
   labels(labels: Labels): void {
+    this.#options.confinement?.expect(labels);
     this.#options.containers.setLabels(labels);
     this.#applyAll();
   }

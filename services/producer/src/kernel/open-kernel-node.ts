@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
-import { KernelError, openKernel } from '@alert-throttle/kernel';
+import { chooseEnforcer, KernelError, openKernel, type Enforcer } from '@alert-throttle/kernel';
 import type { ProducerConfig } from '../config.ts';
 import { ProducerError, reasonOf } from '../errors.ts';
 import type { Clock, Logger, Spool } from '../ports.ts';
@@ -10,6 +10,7 @@ import { cgroup2Mount, Cgroups } from './adapters/cgroups.ts';
 import { Freezer } from './adapters/freezer.ts';
 import { namespaceOf } from './adapters/processes.ts';
 import { FROZEN } from './assemble.ts';
+import { Confinement } from './apparmor/confinement.ts';
 import { KernelNode } from './kernel-node.ts';
 import type { KernelPort } from './kernel-port.ts';
 import type { KernelObserver } from './observer.ts';
@@ -26,7 +27,7 @@ export interface OpenKernelNodeOptions {
 }
 
 /** What an alert names as its enforcer. */
-const ENFORCER_NAMES = { bpflsm: 'BPFLSM' } as const;
+const ENFORCER_NAMES = { bpflsm: 'BPFLSM', apparmor: 'AppArmor' } as const;
 
 const USUAL_CGROUP_ROOT = '/sys/fs/cgroup';
 
@@ -37,14 +38,19 @@ export function openKernelNode(options: OpenKernelNodeOptions): { node: KernelNo
   const cgroups = new Cgroups(cgroupRoot);
   const stateDir = resolve(config.spoolDir);
   thawLeft(new Freezer(cgroups, join(stateDir, FROZEN)), logger);
-  const kernel = open(config, cgroupRoot);
+  const enforcer = orUnusable(() => (config.enforcer === 'auto' ? chooseEnforcer() : config.enforcer));
+  const opened = orUnusable(() => open(config, enforcer, cgroupRoot));
+  const confinement = enforcer === 'apparmor' ? new Confinement(opened) : undefined;
+  const kernel = confinement?.kernel ?? opened;
+  logger.info({ enforcer: ENFORCER_NAMES[enforcer] }, `kernel source: ${ENFORCER_NAMES[enforcer]} enforces`);
   kernel.setFailClosed(config.failMode === 'closed');
   const node = new KernelNode({
     kernel,
     cgroups,
     node: { clusterName: config.clusterName, hostName: hostname(), nodeId },
     hostMntNs: namespaceOf(1, 'mnt'),
-    enforcer: ENFORCER_NAMES[config.enforcer],
+    enforcer: ENFORCER_NAMES[enforcer],
+    ...(confinement === undefined ? {} : { confinement }),
     stateDir,
     gate: config.enforcerGate === 'on',
     policyDir: resolve(cwd, config.policyDir ?? ''),
@@ -69,22 +75,27 @@ function thawLeft(freezer: Freezer, logger: Logger): void {
   }
 }
 
-function open(config: ProducerConfig, cgroupRoot: string): KernelPort {
+function open(config: ProducerConfig, enforcer: Enforcer, cgroupRoot: string): KernelPort {
+  return openKernel({
+    enforcer,
+    pinDir: config.pinDir,
+    cgroupRoot,
+    sizes: {
+      containers: config.maxContainers,
+      members: config.maxContainerCgroups,
+      rulesets: config.maxRuleSets,
+      rules: config.maxRules,
+      names: config.maxRuleNames,
+      windows: config.maxWindows,
+      enforcementRingBytes: config.enforcementRingBytes,
+      auditRingBytes: config.auditRingBytes,
+    },
+  });
+}
+
+function orUnusable<T>(open: () => T): T {
   try {
-    return openKernel({
-      pinDir: config.pinDir,
-      cgroupRoot,
-      sizes: {
-        containers: config.maxContainers,
-        members: config.maxContainerCgroups,
-        rulesets: config.maxRuleSets,
-        rules: config.maxRules,
-        names: config.maxRuleNames,
-        windows: config.maxWindows,
-        enforcementRingBytes: config.enforcementRingBytes,
-        auditRingBytes: config.auditRingBytes,
-      },
-    });
+    return open();
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
     const message = `SOURCE=kernel cannot start (${error.code}): ${error.message}. ${error.hint}`;

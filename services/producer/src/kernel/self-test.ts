@@ -29,6 +29,8 @@ export interface SelfTestOptions {
   readonly cgroups: Cgroups;
   /** A folder of the producer's own. */
   readonly folder: string;
+  /** Under which its process is put, where AppArmor enforces. */
+  readonly apparmorProfile?: string | undefined;
   /** Of limits, without throttling: each attempt has to be reported. */
   readonly profile: number;
   readonly sleep: (ms: number) => Promise<void>;
@@ -115,7 +117,12 @@ export class SelfTest {
     const procs = join(this.#options.cgroups.folder(SELF_TEST_CGROUP), 'cgroup.procs');
     const unshared = 'unshare --mount -- "$@"';
     // Without CAP_SYS_ADMIN in a user namespace of its own.
-    const script = `echo $$ > "$0" && { unshare --mount true 2>/dev/null && exec ${unshared} || exec unshare --user --map-root-user --mount -- "$@"; }`;
+    const { apparmorProfile } = this.#options;
+    const confine =
+      apparmorProfile === undefined
+        ? ''
+        : `echo 'exec ${apparmorProfile}' > /proc/self/attr/apparmor/exec && `;
+    const script = `echo $$ > "$0" && ${confine}{ unshare --mount true 2>/dev/null && exec ${unshared} || exec unshare --user --map-root-user --mount -- "$@"; }`;
     const child = spawn(
       '/bin/sh',
       ['-c', script, procs, process.execPath, join(import.meta.dirname, 'self-test-child.ts'), ...paths],
@@ -170,7 +177,8 @@ function rulesFor([open = '', unlink = '', exec = '']: readonly string[]) {
     rule('file', 'exact', open),
     rule('file', 'exact', unlink),
     rule('process', 'exact', exec),
-    rule('network', 'protocol', 'udp'),
+    // By its type: AppArmor knows no protocols.
+    rule('network', 'protocol', 'dgram'),
     rule('capability', 'capability', 'setgid'),
   ];
   const selector = { labels: new Map<string, string>(), anyOf: [], noneOf: [], containers: [] };

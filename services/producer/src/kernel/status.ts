@@ -9,6 +9,7 @@ export function figuresOf(parts: Parts, { policies }: Followed): KernelFigures {
     containers: containers.all.length,
     starting: startup.size,
     waiting: feed.waiting,
+    unconfined: Object.keys(parts.confinement?.unconfined ?? {}).length,
     policies: (policies?.state.policies.length ?? 0) - inForce.refused,
     policiesRefused: (policies?.state.refused.size ?? 0) + inForce.refused,
     armed: arming.state?.armed ?? [],
@@ -24,5 +25,6 @@ export function statusOf(parts: Parts, followed: Followed): Record<string, unkno
     disarmed: Object.fromEntries(parts.arming.state?.disarmed ?? []),
     ...figures,
     refused: Object.fromEntries(followed.policies?.state.refused ?? []),
+    ...(parts.confinement === undefined ? {} : { unconfined: parts.confinement.unconfined }),
   };
 }

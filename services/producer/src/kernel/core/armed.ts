@@ -8,7 +8,9 @@ export interface ArmedState {
 }
 
 /** Hooks without which a kind of rule has a hole. Where a kernel has one of several that do the same, they stand together. */
-const KIND_HOOKS: Readonly<Record<Kind, readonly (readonly string[])[]>> = {
+export type KindHooks = Readonly<Record<Kind, readonly (readonly string[])[]>>;
+
+export const BPF_LSM_HOOKS: KindHooks = {
   process: [['lsm/bprm_check_security'], ['lsm/mmap_file'], ['lsm/file_mprotect']],
   file: [
     ['lsm/file_open'],
@@ -22,6 +24,25 @@ const KIND_HOOKS: Readonly<Record<Kind, readonly (readonly string[])[]>> = {
   capability: [['lsm/capable']],
 };
 
+/** Where AppArmor refuses: without these, its refusals are not heard of. */
+export const APPARMOR_HOOKS: KindHooks = {
+  process: [
+    ['fexit/apparmor_bprm_creds_for_exec'],
+    ['fexit/security_bprm_check'],
+    ['fexit/apparmor_mmap_file'],
+  ],
+  file: [
+    ['fexit/apparmor_file_open'],
+    ['fexit/security_file_open'],
+    ['fexit/apparmor_path_unlink'],
+    ['fexit/apparmor_path_rename'],
+    ['fexit/apparmor_path_link'],
+    ['fexit/apparmor_path_truncate', 'fexit/apparmor_file_truncate'],
+  ],
+  network: [['fexit/apparmor_socket_create'], ['fexit/apparmor_socket_connect']],
+  capability: [['fexit/apparmor_capable']],
+};
+
 /** Without these a container's cgroups below its own are not its own. */
 const COMMON_HOOKS = [['tp_btf/cgroup_mkdir'], ['tp_btf/cgroup_rmdir']];
 
@@ -32,10 +53,13 @@ export interface ProgramAt {
 }
 
 /** Kinds that cannot be enforced, since a hook that they need has no program. */
-export function missingHooks(programs: readonly ProgramAt[]): Map<Kind, string> {
+export function missingHooks(
+  programs: readonly ProgramAt[],
+  hooks: KindHooks = BPF_LSM_HOOKS,
+): Map<Kind, string> {
   const missing = new Map<Kind, string>();
   for (const kind of KINDS) {
-    for (const alternatives of [...COMMON_HOOKS, ...KIND_HOOKS[kind]]) {
+    for (const alternatives of [...COMMON_HOOKS, ...hooks[kind]]) {
       const there = programs.filter(({ hook }) => alternatives.includes(hook));
       if (there.some(({ attached }) => attached)) continue;
       const reason = there.find((program) => program.reason !== undefined)?.reason ?? 'it has no program';

@@ -2,16 +2,13 @@
 import type { ContainerIdentity as PolicySubject } from '@alert-throttle/policy';
 import type { Identity } from './alert-of-event.ts';
 import { containerOfCgroup, type ContainerPath } from './cgroup-path.ts';
-import type { Labels } from './labels.ts';
+import { NAMELESS_NAMESPACE, type Labels } from './labels.ts';
 
 export interface NodeIdentity {
   readonly clusterName: string;
   readonly hostName: string;
   readonly nodeId: string;
 }
-
-/** Where nobody says which namespace a container is in. */
-const DEFAULT_NAMESPACE = 'default';
 
 export interface Known {
   readonly place: ContainerPath;
@@ -30,7 +27,7 @@ export function containerAt(cgroupPath: string, labels: Labels, node: NodeIdenti
 
 export function describeContainer(place: ContainerPath, labels: Labels, node: NodeIdentity): Known {
   const entry = labels.find(place);
-  const namespace = entry?.namespace ?? DEFAULT_NAMESPACE;
+  const namespace = entry?.namespace ?? NAMELESS_NAMESPACE;
   const owner = entry?.owner;
   const podLabels = entry?.labels ?? {};
   const texts = Object.entries(podLabels).map(([name, value]) => `${name}=${value}`);

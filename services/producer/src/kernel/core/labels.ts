@@ -49,13 +49,18 @@ export interface Asked {
   readonly cgroupPath: string;
 }
 
+/** Where nobody says which namespace a container is in. */
+export const NAMELESS_NAMESPACE = 'default';
+
 export class Labels {
+  readonly entries: readonly LabelEntry[];
   readonly #byName = new Map<string, LabelEntry>();
   readonly #byCgroup = new Map<string, LabelEntry>();
   /** Filed by the shortest beginning that is allowed. */
   readonly #byId = new Map<string, { readonly prefix: string; readonly entry: LabelEntry }[]>();
 
   constructor(entries: readonly LabelEntry[] = []) {
+    this.entries = entries;
     for (const entry of entries) {
       const { match } = entry;
       if ('name' in match) this.#byName.set(match.name, entry);

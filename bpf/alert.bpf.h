@@ -51,7 +51,7 @@ __noinline int at_raise(struct at_access *a, int result, __u64 now)
 	container = at_container_at(a->slot);
 	if (!container)
 		return 0;
-	slot = at_new_event(AT_EVENT_ALERT, container->container, now);
+	slot = at_new_event(ring, AT_EVENT_ALERT, container->container, now);
 	if (!slot)
 		return at_count_unsent(ring, container->container);
 	slot->event.head.operation = a->operation;

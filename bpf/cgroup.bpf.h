@@ -12,7 +12,7 @@
 
 static __always_inline struct at_slot *at_new_cgroup_event(enum at_event_type type, __u64 id)
 {
-	struct at_slot *slot = at_new_event(type, id, bpf_ktime_get_boot_ns());
+	struct at_slot *slot = at_new_event(AT_RING_ENFORCEMENT, type, id, bpf_ktime_get_boot_ns());
 
 	if (slot)
 		at_describe_task(&slot->event);

@@ -18,12 +18,7 @@ static __always_inline long at_count_component(struct at_walk *w, __u32 length, 
 	return 0;
 }
 
-/* The first `bytes` of a word, zeros behind them. */
-static __always_inline __u64 at_cut_word(__u64 word, __u32 bytes)
-{
-	return bytes < sizeof(word) ? word & ((1ULL << (bytes * 8)) - 1) : word;
-}
-
+/* A word of a name, zeros behind its end. */
 static __always_inline __u64 at_read_cut_word(__u64 from, __u32 bytes)
 {
 	__u64 word = 0;
@@ -39,7 +34,7 @@ static __always_inline __u64 at_read_cut_word(__u64 from, __u32 bytes)
 __noinline __u64 at_hash_component(__u64 name, __u32 length)
 {
 	const struct at_settings *settings = at_settings();
-	__u64 hash;
+	__u64 hash, word;
 
 	if (!settings)
 		return 0;
@@ -48,7 +43,10 @@ __noinline __u64 at_hash_component(__u64 name, __u32 length)
 	for (__u32 from = 0; from <= AT_NAME_MAX; from += sizeof(__u64)) {
 		if (from >= length)
 			break;
-		hash = at_hash_word(hash, at_read_cut_word(name + from, length - from));
+		word = at_read_cut_word(name + from, length - from);
+		if (length - from <= sizeof(word))
+			word = at_hash_last_word(word, length - from);
+		hash = at_hash_word(hash, word);
 	}
 	return at_hash_end(hash);
 }
@@ -70,12 +68,12 @@ __noinline int at_same_name(__u64 text, __u32 length, __u32 index)
 	return 1;
 }
 
-/* Horner's rule: what was below is now one component further down. */
-static __always_inline __u64 at_hash_append(__u64 below, __u64 component)
+/* The factor of Horner's rule: what was below is by one component further down. */
+static __noinline __u64 at_step_factor(void)
 {
 	const struct at_settings *settings = at_settings();
 
-	return settings ? below * at_hash_step(settings->hash_secret) + component : 0;
+	return settings ? at_hash_step(settings->hash_secret) : 0;
 }
 
 /*
@@ -123,20 +121,20 @@ static __always_inline void at_note_partial(struct at_walk *w, __u32 depth)
 }
 
 /* Takes a component into the sum; below an ancestor that is asked for, notes the sum so far. */
-static __always_inline void at_hash_at_depth(struct at_walk *w, __u64 hash)
+static __always_inline void at_hash_at_depth(struct at_walk *w, __u64 hash, __u64 step)
 {
 	if (!w->last)
 		w->last = hash;
 	at_note_partial(w, w->depth);
-	w->sum = at_hash_append(w->sum, hash);
+	w->sum = w->sum * step + hash;
 }
 
 /* The same where the depth is not known yet. */
-static __always_inline void at_hash_on_the_way(struct at_walk *w, __u64 hash)
+static __always_inline void at_hash_on_the_way(struct at_walk *w, __u64 hash, __u64 step)
 {
 	if (!w->last)
 		w->last = hash;
-	w->sum = at_hash_append(w->sum, hash);
+	w->sum = w->sum * step + hash;
 }
 
 /* Is the component at hand one that a rule names? */

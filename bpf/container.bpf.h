@@ -71,13 +71,14 @@ static __always_inline struct at_ruleset *at_ruleset_at(__u32 number)
  * A runtime joins the container's cgroup before it enters the container's mounts. Until then it is part of the host: in
  * the host's mount namespace always, in another one as long as the container has not had its first exec.
  */
-static __always_inline bool at_is_inside(const struct at_container *container, const struct task_struct *task)
+static __always_inline bool at_is_inside(const struct at_container *container)
 {
-	const struct at_settings *settings = at_settings();
+	return !(container->flags & AT_CONTAINER_STARTING);
+}
 
-	if (container->flags & AT_CONTAINER_STARTING)
-		return false;
-	return settings && task->nsproxy->mnt_ns->ns.inum != settings->init_mnt_ns;
+static __always_inline bool at_is_in_host_mounts(const struct at_settings *settings)
+{
+	return bpf_get_current_task_btf()->nsproxy->mnt_ns->ns.inum == settings->init_mnt_ns;
 }
 
 #define AT_LEVELS_MAX 64 /* of cgroups, down to which a container is looked for */
@@ -173,22 +174,26 @@ static __always_inline bool at_asks_also(const struct at_ruleset *set, enum at_a
 static __always_inline const struct at_ruleset *at_begin(struct at_access *a, enum at_kind kind, __u32 needs,
 							 enum at_also also)
 {
+	const struct at_settings *settings = at_settings();
 	const struct at_container *container;
 	const struct at_ruleset *set;
 	__u64 number;
 	__u32 slot, active;
 
+	/* What nearly all processes outside containers are told by, without a look into any map. */
+	if (!settings || at_is_in_host_mounts(settings))
+		return 0;
 	container = at_current_container(&slot);
 	if (!container)
 		return 0;
 	number = *(volatile __u64 *)&container->ruleset;
-	active = at_active();
+	active = *(volatile const __u32 *)&settings->active;
 	if (number == ~0ULL || active < at_generation)
 		return 0;
 	set = at_ruleset_at(number);
 	if (!set || (!(set->features[kind] & needs) && !at_asks_also(set, also)))
 		return 0;
-	if (!at_is_inside(container, bpf_get_current_task_btf()))
+	if (!at_is_inside(container))
 		return 0;
 	__builtin_memset(a, 0, sizeof(*a));
 	a->slot = slot;

@@ -15,20 +15,41 @@
 struct at_start {
 	struct vfsmount *mnt;
 	struct dentry *dentry;
+	__u64 root_ino; /* of the container, for paths inside a filesystem */
 };
 
 /* What the steps of a pass have of it. */
 struct at_trail {
 	struct dentry *dentry;
 	struct at_walk *walk;
+	__u64 seed; /* of names; looked up once */
+	__u64 step; /* of paths */
 };
 
-/* Where a dentry has its short name, in bytes from its beginning. */
+/* On a frame of its own, as that of the pass is full. */
+static __noinline __u64 at_seed(void)
+{
+	const struct at_settings *settings = at_settings();
+
+	return settings ? settings->hash_secret[0] : 0;
+}
+
+/*
+ * Where a dentry has its short name, in bytes from its beginning. The barriers keep the compiler from loading the offset
+ * that the running kernel does not have before it is known which one that is.
+ */
 static __always_inline __u32 at_inline_offset(void)
 {
-	if (bpf_core_field_exists(struct dentry, d_iname))
-		return bpf_core_field_offset(struct dentry, d_iname);
-	return bpf_core_field_offset(struct dentry___renamed, d_shortname);
+	__u32 offset;
+
+	if (bpf_core_field_exists(struct dentry, d_iname)) {
+		offset = bpf_core_field_offset(struct dentry, d_iname);
+		barrier_var(offset);
+	} else {
+		offset = bpf_core_field_offset(struct dentry___renamed, d_shortname);
+		barrier_var(offset);
+	}
+	return offset;
 }
 
 static __always_inline bool at_is_inline(struct dentry *dentry, __u32 length)
@@ -37,47 +58,44 @@ static __always_inline bool at_is_inline(struct dentry *dentry, __u32 length)
 	       (__u64)dentry->d_name.name == (__u64)dentry + at_inline_offset();
 }
 
-/* A word of a short name, zeros behind its end; `from` is less than `length`. */
-static __always_inline __u64 at_inline_word(struct dentry *dentry, __u32 length, __u32 from)
+static __always_inline __u64 at_inline_word(struct dentry *dentry, __u32 at)
 {
-	return at_cut_word(*(volatile __u64 *)((void *)dentry + at_inline_offset() + from), length - from);
+	return *(volatile __u64 *)((void *)dentry + at_inline_offset() + at * sizeof(__u64));
 }
 
-static __always_inline __u64 at_direct_hash_name(struct dentry *dentry, __u32 length)
+static __always_inline __u64 at_direct_hash_name(const struct at_trail *trail, struct dentry *dentry, __u32 length)
 {
-	const struct at_settings *settings;
-	__u64 hash;
+	__u64 hash = at_hash_begin(&trail->seed, length), word = 0;
 
 	if (!at_is_inline(dentry, length))
 		return at_hash_component((__u64)dentry->d_name.name, length);
-	settings = at_settings();
-	if (!settings)
-		return 0;
-	hash = at_hash_begin(settings->hash_secret, length);
-	for (__u32 word = 0; word < AT_INLINE_WORDS; word++) {
-		if (word * 8 >= length)
+	for (__u32 at = 0; at < AT_INLINE_WORDS; at++) {
+		word = at_inline_word(dentry, at);
+		if (length <= (at + 1) * sizeof(__u64))
 			break;
-		hash = at_hash_word(hash, at_inline_word(dentry, length, word * 8));
+		hash = at_hash_word(hash, word);
 	}
-	return at_hash_end(hash);
+	return at_hash_end(at_hash_word(hash, at_hash_last_word(word, length)));
 }
 
 static __always_inline bool at_direct_same_name(struct dentry *dentry, __u32 length, __u32 index)
 {
 	const struct at_name *name;
+	__u64 differs = 0;
 
 	if (!at_is_inline(dentry, length))
 		return at_same_name((__u64)dentry->d_name.name, length, index);
 	name = bpf_map_lookup_elem(&names, &index);
 	if (!name || name->length != length)
 		return false;
-	for (__u32 word = 0; word < AT_INLINE_WORDS; word++) {
-		if (word * 8 >= length)
+	for (__u32 at = 0; at < AT_INLINE_WORDS; at++) {
+		differs = at_inline_word(dentry, at) ^ *(__u64 *)(name->text + at * sizeof(__u64));
+		if (length <= (at + 1) * sizeof(__u64))
 			break;
-		if (at_inline_word(dentry, length, word * 8) != *(__u64 *)(name->text + word * 8))
+		if (differs)
 			return false;
 	}
-	return true;
+	return !at_hash_last_word(differs, length);
 }
 
 /* Inside a filesystem: is this the root that the path counts from? Also ends where a dentry has no parent. */
@@ -190,7 +208,7 @@ static long at_direct_hash_and_count(__u32 index, struct at_trail *trail)
 	length = at_direct_length(w, dentry);
 	if (length > AT_NAME_MAX)
 		return 1;
-	at_hash_on_the_way(w, at_direct_hash_name(dentry, length));
+	at_hash_on_the_way(w, at_direct_hash_name(trail, dentry, length), trail->step);
 	parent = dentry->d_parent;
 	trail->dentry = parent;
 	return at_count_component(w, length, (__u64)parent);
@@ -208,7 +226,7 @@ static long at_direct_hash(__u32 index, struct at_trail *trail)
 	length = at_direct_length(w, dentry);
 	if (length > AT_NAME_MAX)
 		return 1;
-	at_hash_at_depth(w, at_direct_hash_name(dentry, length));
+	at_hash_at_depth(w, at_direct_hash_name(trail, dentry, length), trail->step);
 	parent = dentry->d_parent;
 	trail->dentry = parent;
 	at_direct_note(w, dentry);

@@ -9,7 +9,8 @@
 
 #include "verdict.bpf.h"
 
-#define AT_SLOTS 128
+#define AT_SLOTS 128 /* half of them for each ring: audit alerts, which nothing throttles here, leave the others theirs */
+#define AT_RING_SLOTS (AT_SLOTS / AT_RINGS)
 #define AT_TEXTS_MAX 16384 /* a power of two; all texts of an event together */
 
 _Static_assert((AT_NAME_MAX & (AT_NAME_MAX + 1)) == 0, "AT_NAME_MAX is a mask");
@@ -37,13 +38,14 @@ struct {
 } scratch SEC(".maps");
 
 struct at_claim {
+	__u32 first;
 	__u32 key;
 	__u32 claimed;
 };
 
 static long at_claim_step(__u32 index, struct at_claim *claim)
 {
-	__u32 key = (claim->key + index) & (AT_SLOTS - 1);
+	__u32 key = (claim->first + ((claim->key + index) & (AT_RING_SLOTS - 1))) & (AT_SLOTS - 1);
 	struct at_slot *slot = bpf_map_lookup_elem(&scratch, &key);
 
 	if (!slot || __sync_val_compare_and_swap(&slot->taken, 0, 1))
@@ -53,11 +55,11 @@ static long at_claim_step(__u32 index, struct at_claim *claim)
 	return 1;
 }
 
-static __always_inline struct at_slot *at_claim_slot(void)
+static __always_inline struct at_slot *at_claim_slot(__u32 ring)
 {
-	struct at_claim claim = { bpf_get_smp_processor_id() * 2, 0 };
+	struct at_claim claim = { ring * AT_RING_SLOTS, bpf_get_smp_processor_id() * 2, 0 };
 
-	bpf_loop(AT_SLOTS, at_claim_step, &claim, 0);
+	bpf_loop(AT_RING_SLOTS, at_claim_step, &claim, 0);
 	if (!claim.claimed) {
 		at_count(AT_COUNTER_SCRATCH_MISSED, 1);
 		return 0;
@@ -180,9 +182,10 @@ static __always_inline void at_add_task_texts(struct at_slot *slot)
 	at_add_file(slot, &task->fs->pwd, AT_TEXT_CWD);
 }
 
-static __always_inline struct at_slot *at_new_event(enum at_event_type type, __u64 container, __u64 now)
+static __always_inline struct at_slot *at_new_event(__u32 ring, enum at_event_type type, __u64 container,
+						    __u64 now)
 {
-	struct at_slot *slot = at_claim_slot();
+	struct at_slot *slot = at_claim_slot(ring);
 
 	if (!slot)
 		return 0;

@@ -107,7 +107,7 @@ static long at_hash_loop(__u32 index, struct at_walk_context *context)
 
 	if (!at_step(w, &c))
 		return w->state != AT_WALK_GOING;
-	at_hash_at_depth(w, at_hash_component(c.name, c.length));
+	at_hash_at_depth(w, at_hash_component(c.name, c.length), at_step_factor());
 	if (!(w->flags & AT_WALK_CALM))
 		at_note_step(w, w->dentry, at_sequence(w->dentry));
 	return at_end_step(w, c.parent);
@@ -130,7 +130,7 @@ static long at_hash_and_count(__u32 index, struct at_walk_context *context)
 
 	if (!at_step(w, &c))
 		return at_note_crossing(w);
-	at_hash_on_the_way(w, at_hash_component(c.name, c.length));
+	at_hash_on_the_way(w, at_hash_component(c.name, c.length), at_step_factor());
 	return at_count_component(w, c.length, c.parent);
 }
 
@@ -144,7 +144,7 @@ __noinline int at_calm_rest(struct at_place *place, struct at_walk *w)
 	if (w->state == AT_WALK_GOING)
 		bpf_loop(AT_STEPS_MAX, at_hash_and_count, &context, 0);
 	at_end_of_count(w, place);
-	place->hash = at_hash_append(w->sum, 0);
+	place->hash = w->sum * at_step_factor();
 	w->flags |= AT_WALK_HASHED;
 	return 0;
 }
@@ -161,7 +161,7 @@ __noinline int at_hash_rest(struct at_place *place, struct at_walk *w)
 	if (!at_end_pass_over(w, place))
 		return 0;
 	at_note_partial(w, 0);
-	place->hash = at_hash_append(w->sum, 0);
+	place->hash = w->sum * at_step_factor();
 	return 0;
 }
 
@@ -220,10 +220,10 @@ __noinline int at_begin_pass(struct at_place *place, struct at_walk *w, int purp
 }
 
 static __always_inline void at_begin_direct(struct at_place *place, struct at_walk *w, const struct at_start *at,
-					    __u64 root_ino, enum at_purpose purpose)
+					    enum at_purpose purpose)
 {
 	at_begin_pass(place, w, purpose);
-	w->root = place->within ? root_ino : (__u64)at->mnt->mnt_root;
+	w->root = place->within ? at->root_ino : (__u64)at->mnt->mnt_root;
 }
 
 /*
@@ -232,22 +232,20 @@ static __always_inline void at_begin_direct(struct at_place *place, struct at_wa
  */
 
 /* First pass: fills all of `place` but the hash. */
-static __always_inline void at_pass_count(struct at_place *place, struct at_walk *w, const struct at_start *at,
-					  __u64 root_ino)
+static __always_inline void at_pass_count(struct at_place *place, struct at_walk *w, const struct at_start *at)
 {
 	struct at_trail trail = { at->dentry, w };
 
-	at_begin_direct(place, w, at, root_ino, AT_TO_COUNT);
+	at_begin_direct(place, w, at, AT_TO_COUNT);
 	bpf_loop(AT_STEPS_MAX, at_direct_count, &trail, 0);
 }
 
 /* Both passes in one, for when nothing is renamed and no ancestor's hash is asked for. */
-static __always_inline void at_pass_calm(struct at_place *place, struct at_walk *w, const struct at_start *at,
-					 __u64 root_ino)
+static __always_inline void at_pass_calm(struct at_place *place, struct at_walk *w, const struct at_start *at)
 {
-	struct at_trail trail = { at->dentry, w };
+	struct at_trail trail = { at->dentry, w, at_seed(), at_step_factor() };
 
-	at_begin_direct(place, w, at, root_ino, AT_TO_COUNT);
+	at_begin_direct(place, w, at, AT_TO_COUNT);
 	bpf_loop(AT_STEPS_MAX, at_direct_hash_and_count, &trail, 0);
 }
 
@@ -255,23 +253,21 @@ static __always_inline void at_pass_calm(struct at_place *place, struct at_walk 
  * Second pass: the hash of the path, of its last component, and the sums below those ancestors that the rule set has
  * directories at: the deepest AT_PARTIALS of them above `w->high`. Ends in AT_WALK_DONE or AT_WALK_RACED.
  */
-static __always_inline void at_pass_hash(struct at_place *place, struct at_walk *w, const struct at_start *at,
-					 __u64 root_ino)
+static __always_inline void at_pass_hash(struct at_place *place, struct at_walk *w, const struct at_start *at)
 {
-	struct at_trail trail = { at->dentry, w };
+	struct at_trail trail = { at->dentry, w, at_seed(), at_step_factor() };
 
-	at_begin_direct(place, w, at, root_ino, AT_TO_HASH);
+	at_begin_direct(place, w, at, AT_TO_HASH);
 	if (place->count)
 		bpf_loop(AT_STEPS_MAX, at_direct_hash, &trail, 0);
 }
 
 /* Compares the components from `w->low` to `w->high` with those in map `names` from `w->names` on. */
-static __always_inline void at_pass_confirm(struct at_place *place, struct at_walk *w, const struct at_start *at,
-					    __u64 root_ino)
+static __always_inline void at_pass_confirm(struct at_place *place, struct at_walk *w, const struct at_start *at)
 {
 	struct at_trail trail = { at->dentry, w };
 
-	at_begin_direct(place, w, at, root_ino, AT_TO_CONFIRM);
+	at_begin_direct(place, w, at, AT_TO_CONFIRM);
 	if (place->count)
 		bpf_loop(AT_STEPS_MAX, at_direct_confirm, &trail, 0);
 }

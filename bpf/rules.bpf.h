@@ -149,6 +149,8 @@ __noinline int at_next_hit(struct at_access *a, struct at_walk *w)
 	for (int i = 0; i < AT_CANDIDATES; i++) {
 		__u32 candidate = a->candidate;
 
+		if (candidate == AT_CANDIDATE_EXECNAME && !(features & AT_HAS_EXECNAME))
+			a->candidate = ++candidate;
 		/* Only the two kinds of rules on one directory are of equal rank. */
 		if (candidate >= AT_CANDIDATE_DIRECTORY + 2 * (__u32)w->partials || (a->action != AT_ACTION_NONE && !(candidate & 1)) ||
 		    (a->action != AT_ACTION_NONE && candidate == AT_CANDIDATE_EXECNAME))

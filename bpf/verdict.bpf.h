@@ -291,6 +291,7 @@ static __always_inline bool at_start_at_source(struct at_start *at, const struct
 
 	at->mnt = exe->f_path.mnt;
 	at->dentry = exe->f_path.dentry;
+	at->root_ino = 0;
 	/* Volatile: the compiler must not take these pointers, which are equal then, for the numbers later on. */
 	return (__u64)at->mnt == *(volatile __u64 *)&a->source.mnt &&
 	       (__u64)at->dentry == *(volatile __u64 *)&a->source.dentry;
@@ -304,39 +305,26 @@ static __noinline int at_judge_source(struct at_access *a, struct at_walk *w)
 	if (!at_start_at_source(&at, a))
 		return 0;
 	if (a->stage == AT_STAGE_CONFIRM_SOURCE)
-		at_pass_confirm(&a->source, w, &at, 0);
+		at_pass_confirm(&a->source, w, &at);
 	else if (a->stage == AT_STAGE_SOURCE_HASH)
-		at_pass_hash(&a->source, w, &at, 0);
+		at_pass_hash(&a->source, w, &at);
 	else
-		at_pass_count(&a->source, w, &at, 0);
+		at_pass_count(&a->source, w, &at);
 	return 1;
-}
-
-/* The directory that the path counts from, where its path inside the filesystem is meant. */
-static __always_inline __u64 at_root_ino(const struct at_access *a)
-{
-	const struct at_container *container;
-
-	if (!a->file.within)
-		return 0;
-	container = at_container_at(a->slot);
-	return container ? container->root_ino : 0;
 }
 
 /* The first part of a pass over the file's path; true where it counts and hashes. */
 static __noinline int at_judge_path(struct at_access *a, struct at_walk *w, const struct at_start *at)
 {
-	const __u64 root_ino = at_root_ino(a);
-
 	if (a->stage == AT_STAGE_CONFIRM) {
-		at_pass_confirm(&a->file, w, at, root_ino);
+		at_pass_confirm(&a->file, w, at);
 	} else if (a->stage == AT_STAGE_HASH) {
-		at_pass_hash(&a->file, w, at, root_ino);
+		at_pass_hash(&a->file, w, at);
 	} else if (w->flags & AT_WALK_CALM && !at_asks_directories(a)) {
-		at_pass_calm(&a->file, w, at, root_ino);
+		at_pass_calm(&a->file, w, at);
 		return 1;
 	} else {
-		at_pass_count(&a->file, w, at, root_ino);
+		at_pass_count(&a->file, w, at);
 	}
 	return 0;
 }
@@ -402,7 +390,8 @@ static long at_judge_step(__u32 index, struct at_judgement *j)
  */
 static __noinline int at_judge_file(struct at_access *a, struct vfsmount *mnt, struct dentry *dentry)
 {
-	struct at_judgement j = { a, { mnt, dentry } };
+	const struct at_container *container = at_container_at(a->slot);
+	struct at_judgement j = { a, { mnt, dentry, container ? container->root_ino : 0 } };
 
 	at_begin_judgement(a, &j.walk);
 	bpf_loop(AT_TURNS_MAX, at_judge_step, &j, 0);

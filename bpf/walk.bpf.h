@@ -160,6 +160,7 @@ static __always_inline void at_cross(struct at_walk *w)
 	const struct mount *first = bpf_get_current_task_btf()->nsproxy->mnt_ns->root;
 	struct at_below below;
 	__u64 ns;
+	__u32 number;
 
 	if (mount == first) {
 		w->state = AT_WALK_DONE;
@@ -180,8 +181,9 @@ static __always_inline void at_cross(struct at_walk *w)
 		w->state = AT_WALK_INTERNAL;
 		return;
 	}
-	/* Detached mounts have no namespace, clones by open_tree an anonymous one, which has no number. */
-	w->state = ns && AT_READ_HALF((const struct mnt_namespace *)ns, ns.inum) ? AT_WALK_DONE : AT_WALK_UNREACHABLE;
+	/* Detached mounts have no namespace, clones by open_tree an anonymous one: without a number, or all with the same. */
+	number = ns ? AT_READ_HALF((const struct mnt_namespace *)ns, ns.inum) : 0;
+	w->state = number && number != MNT_NS_ANON_INO ? AT_WALK_DONE : AT_WALK_UNREACHABLE;
 }
 
 /* Inside a filesystem: is this the root that the path counts from? */

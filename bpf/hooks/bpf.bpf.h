@@ -77,7 +77,7 @@ static __always_inline int at_refuse_tampering(const struct at_container *contai
 	admission.operation = AT_OP_BPF;
 	if (!at_window_admit(&admission))
 		return -EACCES;
-	slot = at_new_event(AT_EVENT_TAMPERING, admission.container, admission.now_ns);
+	slot = at_new_event(AT_RING_ENFORCEMENT, AT_EVENT_TAMPERING, admission.container, admission.now_ns);
 	if (!slot) {
 		at_count_unsent(AT_RING_ENFORCEMENT, admission.container);
 		return -EACCES;

@@ -82,6 +82,10 @@ int BPF_PROG(at_file_permission, struct file *file, int mask, int ret)
 	return at_decide_write(file, AT_OP_WRITE);
 }
 
+/*
+ * A shared mapping of a descriptor that writes can be made writable later, and on overlayfs mprotect shows the layer's
+ * file then, which is not judged: so it counts as a write whatever it is mapped for.
+ */
 SEC("lsm/mmap_file")
 int BPF_PROG(at_mmap_write, struct file *file, unsigned long reqprot, unsigned long prot, unsigned long flags, int ret)
 {
@@ -89,7 +93,7 @@ int BPF_PROG(at_mmap_write, struct file *file, unsigned long reqprot, unsigned l
 
 	if (ret)
 		return ret;
-	if (!file || !(prot & PROT_WRITE) || (type != MAP_SHARED && type != MAP_SHARED_VALIDATE))
+	if (!file || !(file->f_mode & FMODE_WRITE) || (type != MAP_SHARED && type != MAP_SHARED_VALIDATE))
 		return 0;
 	return at_decide_write(file, AT_OP_MAP_WRITE);
 }

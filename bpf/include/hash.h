@@ -36,7 +36,7 @@ static inline __attribute__((always_inline)) __u64 at_hash_power(__u64 base, __u
 	return power;
 }
 
-/* A component, in words of 8 bytes, the last one padded with zeros: begin, word ..., end. */
+/* A component, in words of 8 bytes, the last one with its bytes at the upper end and zeros before them: begin, word ..., end. */
 static inline __attribute__((always_inline)) __u64 at_hash_begin(const __u64 secret[2], __u32 length)
 {
 	return secret[0] ^ (length * AT_HASH_MULTIPLIER);
@@ -46,6 +46,12 @@ static inline __attribute__((always_inline)) __u64 at_hash_word(__u64 hash, __u6
 {
 	hash = (hash ^ word) * AT_HASH_MULTIPLIER;
 	return hash ^ (hash >> 32);
+}
+
+/* Of a last word only so many bytes count, 1 to 8. */
+static inline __attribute__((always_inline)) __u64 at_hash_last_word(__u64 word, __u32 bytes)
+{
+	return word << (-bytes & 7) * 8;
 }
 
 static inline __attribute__((always_inline)) __u64 at_hash_end(__u64 hash)
@@ -71,6 +77,8 @@ static inline __u64 at_hash_name(const __u64 secret[2], const char *text, __u32 
 		__u64 word = 0;
 
 		memcpy(&word, text + at, length - at < sizeof(word) ? length - at : sizeof(word));
+		if (length - at <= sizeof(word))
+			word = at_hash_last_word(word, length - at);
 		hash = at_hash_word(hash, word);
 	}
 	return at_hash_end(hash);

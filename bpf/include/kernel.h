@@ -198,6 +198,7 @@ struct pt_regs { int syscallno; };
 #define VM_SHARED 0x8
 #define CAP_OPT_NOAUDIT 0x2
 #define MNT_NS_INTERNAL ((__u64)-22) /* ERR_PTR(-EINVAL): a mount that the kernel made for itself */
+#define MNT_NS_ANON_INO 0xEFFFFFF7u /* from 6.18: the number of every anonymous mount namespace */
 #define BPF_FS_MAGIC 0xcafe4a11
 
 #endif

@@ -12,7 +12,7 @@
 #include <linux/types.h>
 #endif
 
-#define AT_LAYOUT_VERSION 1
+#define AT_LAYOUT_VERSION 2
 
 #define AT_NAME_MAX 255        /* bytes of one component of a path */
 #define AT_PATH_MAX 4095       /* bytes of a path that a rule may name and an event carries */

@@ -83,6 +83,20 @@ static long op_fd_map_write(char **args, struct text *more)
 	return munmap(map, 4096);
 }
 
+/* Maps for reading, shared, and makes that writable then; -1 at the first step that is refused. */
+static long op_fd_map_later(char **args, struct text *more)
+{
+	(void)more;
+	char *map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, atoi(args[0]), 0);
+
+	if (map == MAP_FAILED)
+		return -1;
+	if (mprotect(map, 4096, PROT_READ | PROT_WRITE) != 0)
+		return -1;
+	*map = args[1][0];
+	return munmap(map, 4096);
+}
+
 /* Gives a removed or unnamed file a name. */
 static long op_fd_link(char **args, struct text *more)
 {
@@ -217,5 +231,6 @@ const struct operation descriptor_operations[] = {
 	{ "fd_chmod", 2, op_fd_chmod },       { "fd_chown", 3, op_fd_chown },     { "fd_map_write", 2, op_fd_map_write },
 	{ "fd_link", 2, op_fd_link },         { "fd_close", 1, op_fd_close },     { "memfd", 1, op_memfd },
 	{ "handle_save", 1, op_handle_save }, { "handle_open", 2, op_handle_open }, { "fd_send", 2, op_fd_send },
-	{ "fd_listen", 1, op_fd_listen },     { "fd_receive", 1, op_fd_receive }, { NULL, 0, NULL },
+	{ "fd_listen", 1, op_fd_listen },     { "fd_receive", 1, op_fd_receive }, { "fd_map_later", 2, op_fd_map_later },
+	{ NULL, 0, NULL },
 };

@@ -2,7 +2,7 @@
 // the same order and under the same names. layout.test.ts compares sizes and offsets with the compiler's.
 import { array, s32, s64, struct, text, u16, u32, u64, u8, type Values } from './struct.ts';
 
-export const LAYOUT_VERSION = 1;
+export const LAYOUT_VERSION = 2;
 
 export const NAME_MAX = 255;
 export const PROFILES_MAX = 16;

@@ -38,6 +38,7 @@ export interface Files {
   resolve(path: string): string;
   /** The interpreter of a script. */
   interpreterOf(path: string): string | undefined;
+  isDirectory(path: string): boolean;
 }
 
 export interface RaisedAlert extends AlertText {
@@ -52,7 +53,14 @@ export interface Outcome {
   readonly alerts: readonly RaisedAlert[];
 }
 
-type Step = { readonly access: Access } | { readonly movedDirectory: string };
+/** What gets another name, and so could be executed by one that no rule has. */
+interface Renamed {
+  readonly path: string;
+  readonly owner: boolean;
+  readonly directory: boolean;
+}
+
+type Step = { readonly access: Access } | { readonly movedDirectory: string } | { readonly renamed: Renamed };
 
 export type Judging = [ruleSet: RuleSet | undefined, operation: Operation, actor: Actor, files: Files];
 
@@ -67,8 +75,7 @@ export function judgeWith(matcher: typeof match, ...[ruleSet, operation, actor, 
   const raised = new Set<unknown>();
   if (!ruleSet) return { result: 'allow', errno: undefined, alerts };
   for (const step of stepsOf(operation, actor, files)) {
-    const verdict =
-      'access' in step ? matcher(ruleSet, step.access) : verdictOnMove(ruleSet, step.movedDirectory);
+    const verdict = verdictOn(step, ruleSet, matcher);
     if (!verdict?.alert) continue;
     const subject = verdict.rule?.number ?? verdict.alert.operation;
     if (!raised.has(subject)) alerts.push({ ...verdict.alert, resource: resourceOf(step) });
@@ -78,6 +85,28 @@ export function judgeWith(matcher: typeof match, ...[ruleSet, operation, actor, 
   return { result: alerts.length > 0 ? 'audit' : 'allow', errno: undefined, alerts };
 }
 
+function verdictOn(step: Step, ruleSet: RuleSet, matcher: typeof match): Verdict | undefined {
+  if ('access' in step) return matcher(ruleSet, step.access);
+  if ('renamed' in step) return verdictOnName(ruleSet, step.renamed, matcher);
+  return verdictOnMove(ruleSet, step.movedDirectory);
+}
+
+/**
+ * What a Block rule forbids to execute gets no other name: neither by rename nor by a hard link. Only rules for whatever
+ * executes it count, as it is not executed yet, and of a directory only those that name directories or paths.
+ */
+function verdictOnName(
+  ruleSet: RuleSet,
+  { path, owner, directory }: Renamed,
+  matcher: typeof match,
+): Verdict | undefined {
+  const rules = ruleSet.rules.filter(
+    (rule) => rule.source === undefined && !(directory && rule.match === 'execname'),
+  );
+  const verdict = matcher({ ...ruleSet, rules }, { kind: 'process', path, owner });
+  return verdict.rule?.action === 'Block' ? verdict : undefined;
+}
+
 function verdictOnMove(ruleSet: RuleSet, path: string): Verdict | undefined {
   const rule = ancestorHints(ruleSet).get(asDirectory(path));
   return rule && verdictOf(ruleSet, rule.kind, rule);
@@ -85,6 +114,7 @@ function verdictOnMove(ruleSet: RuleSet, path: string): Verdict | undefined {
 
 function resourceOf(step: Step): string | undefined {
   if ('movedDirectory' in step) return step.movedDirectory;
+  if ('renamed' in step) return step.renamed.path;
   return 'path' in step.access ? step.access.path : undefined;
 }
 
@@ -106,7 +136,7 @@ function stepsOf(operation: Operation, actor: Actor, files: Files): Step[] {
     case 'rmdir':
     case 'rename':
     case 'link':
-      return changed(operation, files).map((step) => fileStep(step, actor, from));
+      return changed(operation, files).map((step) => fileStep(step, actor, files));
     case 'socket':
     case 'connect':
     case 'accept': {
@@ -131,9 +161,12 @@ interface Touched {
   readonly owner: number | undefined;
 }
 
+/** `renamed`: the path of what gets another name. */
+type Change = Touched | { readonly movedDirectory: string } | { readonly renamed: string };
+
 type FileOperation = Extract<Operation, { do: 'open' | PathChange | 'rename' | 'link' }>;
 
-function changed(operation: FileOperation, files: Files): (Touched | { readonly movedDirectory: string })[] {
+function changed(operation: FileOperation, files: Files): Change[] {
   const touched = (path: string, write = true, made?: number): Touched => ({
     path,
     write,
@@ -149,8 +182,10 @@ function changed(operation: FileOperation, files: Files): (Touched | { readonly 
     case 'rename':
     case 'link': {
       const owner = files.ownerOf(operation.from);
-      const moved = operation.do === 'rename' ? [{ movedDirectory: operation.from }] : [];
-      return [touched(operation.from), ...moved, touched(operation.to, true, owner)];
+      const named = [{ renamed: operation.from }, touched(operation.to, true, owner)];
+      if (operation.do === 'link') return [touched(operation.from), ...named];
+      const replaced = files.isDirectory(operation.to) ? [{ movedDirectory: operation.to }] : [];
+      return [touched(operation.from), { movedDirectory: operation.from }, ...named, ...replaced];
     }
     default:
       return [touched(operation.path)];
@@ -162,14 +197,14 @@ function isWrite(flags: string): boolean {
   return mode.includes('w') || further.includes('trunc');
 }
 
-function fileStep(
-  step: Touched | { readonly movedDirectory: string },
-  actor: Actor,
-  from: { readonly source?: string },
-): Step {
+function fileStep(step: Change, { uid, source }: Actor, files: Files): Step {
   if ('movedDirectory' in step) return step;
+  const owns = (owner: number | undefined): boolean => owner === undefined || owner === uid;
+  if ('renamed' in step) {
+    const path = step.renamed;
+    return { renamed: { path, owner: owns(files.ownerOf(path)), directory: files.isDirectory(path) } };
+  }
   const { path, write, owner } = step;
-  return {
-    access: { kind: 'file', path, write, owner: owner === undefined || owner === actor.uid, ...from },
-  };
+  const from = source === undefined ? {} : { source };
+  return { access: { kind: 'file', path, write, owner: owns(owner), ...from } };
 }

@@ -100,6 +100,7 @@ export default async function attacks(guest: Guest): Promise<void> {
     ['open', '/etc/secret', 'r,append'],
     ['open', '/etc/secret', 'w,append'],
   ]);
+  await mappedLater(guest, node);
   await pins(guest, node);
   await attempts(guest, node);
   await manyCgroups(guest, node);
@@ -159,6 +160,29 @@ async function throughDetachedMount(guest: Guest, node: EnforcingNode): Promise<
   ];
   for (const operation of operations) results.push((await container.do(...operation)).error);
   guest.report('no path', { results, alerts: node.events().filter(isAlert).length });
+  await container.stop();
+  node.forget(container);
+}
+
+/** On overlayfs, through descriptors that are older than the rule: one that writes, one that does not, one of another file. */
+async function mappedLater(guest: Guest, node: EnforcingNode): Promise<void> {
+  const container = await startContainer('mapped', { root: 'overlay', files: FILES });
+  const older: number[] = [];
+  for (const [path, flags] of [
+    ['/etc/secret', 'rw'],
+    ['/etc/secret', 'r'],
+    ['/tmp/mine', 'rw'],
+  ] as const)
+    older.push((await container.do('fd_open', path, flags)).ret);
+  protect(node, container, noWrites, {});
+  node.events();
+  const results: string[] = [];
+  for (const descriptor of older) {
+    const { ret, error } = await container.do('fd_map_later', descriptor, 'x');
+    results.push(ret < 0 ? error : 'done');
+  }
+  const { data } = await container.do('read', '/etc/secret');
+  guest.report('mapped later', { results: [...results, data], alerts: node.events().filter(isAlert).length });
   await container.stop();
   node.forget(container);
 }

@@ -161,10 +161,12 @@ export const stageFiles: Files = {
   ownerOf: (path) => owners.get(path),
   resolve: (path) => links.get(path) ?? path,
   interpreterOf: (path) => scripts.get(path),
+  isDirectory: (path) => directories.has(path),
 };
 
 const links = new Map(stage.links);
 const scripts = new Map(stage.scripts);
+const directories = new Set(stage.directories.map(([path]) => path));
 const owners = new Map<string, number>([
   ['/', 0],
   ...[...stage.directories, ...stage.files, ...stage.programs].map(([path, uid]): [string, number] => [

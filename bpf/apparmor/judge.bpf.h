@@ -54,7 +54,7 @@ static __always_inline bool at_judged_name(struct at_access *a, struct vfsmount 
 	a->flags = 0;
 	a->owner = at_is_owner(inode);
 	at_set_file(a, mnt, dentry);
-	state = at_judge(a);
+	state = at_judge_file(a, mnt, dentry);
 	if (state != AT_WALK_DONE) {
 		if (state == AT_WALK_INTERNAL && (a->kind == AT_KIND_FILE || a->mode & AT_MODE_NEEDS_PATH))
 			return false;
@@ -80,7 +80,7 @@ static __always_inline void at_judged_hint(struct at_access *a, struct vfsmount 
 	a->flags = AT_EVENT_HINT;
 	a->mode = AT_MODE_HINT | AT_MODE_NO_POSTURE;
 	at_set_file(a, mnt, dentry);
-	if (at_judge(a) == AT_WALK_DONE)
+	if (at_judge_file(a, mnt, dentry) == AT_WALK_DONE)
 		at_account_for(a, 0);
 	a->mode = mode;
 	a->kind = kind;

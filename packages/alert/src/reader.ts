@@ -7,7 +7,7 @@ import { containerKey, type LeadingFields } from './alert.ts';
 import { AlertFormatError } from './errors.ts';
 import type { Alert } from './generated/alert.ts';
 import { RunCache } from './run-cache.ts';
-import { Scanner } from './scanner.ts';
+import { Scanner, TEXTS } from './scanner.ts';
 import { alertType, fieldsOf } from './schemas.ts';
 import { compileSteps, joinSteps, type Step } from './steps.ts';
 import { schemaIdOf, WIRE_HEADER_BYTES } from './wire.ts';
@@ -44,12 +44,15 @@ const LONGS = ['Sequence', 'EventTimeMicros'] as const satisfies readonly (keyof
 /** Fields that our newest schema has: what it does not have is stepped over, whatever it holds. */
 const NEWEST_FIELDS: ReadonlySet<string> = new Set(fieldsOf(alertType)?.map(({ name }) => name));
 
+/** Of these there are too many different ones to be kept together with others. */
+const MANY = STRINGS.indexOf('ContainerID');
+
 /** What to do next in the bytes: read leading fields, or step over others. */
 interface Slot {
-  readonly kind: 'strings' | 'int' | 'long' | 'skip';
+  readonly kind: 'string' | 'strings' | 'int' | 'long' | 'skip';
   /** Where the values of strings that follow each other go: their places in STRINGS. */
   readonly strings: number[];
-  /** Where a number goes: its place in LONGS. */
+  /** Where a string by itself or a number goes: its place in STRINGS or LONGS. */
   readonly index: number;
   readonly steps: readonly Step[];
 }
@@ -72,7 +75,8 @@ function compileSlots(fields: readonly Field[]): { slots: Slot[]; rest: Step[] }
     const { typeName } = type;
     const before = slots.at(-1);
     if (stringIndex >= 0 && (typeName === 'string' || typeName === 'bytes')) {
-      if (before?.kind === 'strings') before.strings.push(stringIndex);
+      if (stringIndex === MANY) slots.push({ kind: 'string', strings: [], index: MANY, steps: [] });
+      else if (before?.kind === 'strings') before.strings.push(stringIndex);
       else slots.push({ kind: 'strings', strings: [stringIndex], index: -1, steps: [] });
     } else if (longIndex >= 0 && (typeName === 'int' || typeName === 'long')) {
       slots.push({ kind: typeName, strings: [], index: longIndex, steps: [] });
@@ -121,7 +125,7 @@ class CompiledReader implements AlertReader {
     this.#all = joinSteps(fields.flatMap(({ name, type }) => compileSteps(type, NEWEST_FIELDS.has(name))));
     const compiled = compileSlots(fields);
     this.#slots = compiled?.slots.map((slot) => {
-      const cache = new RunCache(slot.strings.length, this.#scanner.texts);
+      const cache = new RunCache(slot.strings.length, TEXTS);
       return { ...slot, run: { places: slot.strings, cache, latest: undefined } };
     });
     this.#rest = compiled?.rest ?? [];
@@ -133,6 +137,9 @@ class CompiledReader implements AlertReader {
     const scanner = this.#start(bytes, from, to);
     for (const { kind, index, steps, run } of this.#slots) {
       switch (kind) {
+        case 'string':
+          this.#readString(scanner, index);
+          break;
         case 'strings':
           this.#readStrings(scanner, run);
           break;
@@ -153,6 +160,13 @@ class CompiledReader implements AlertReader {
 
   hasKey(bytes: Buffer, from: number, to: number): boolean {
     return isText(bytes, from, to, containerKey(this.#leading));
+  }
+
+  #readString(scanner: Scanner, index: number): void {
+    const text = scanner.readString();
+    if (text === this.#strings[index]) return;
+    this.#strings[index] = text;
+    this.#changed = true;
   }
 
   /** Most records have the same as the one before, or as another not long ago. */

@@ -1,10 +1,10 @@
 /**
- * Runs of strings that lie one after the other and come again and again together: a container's id with its node's, a
+ * Runs of strings that lie one after the other and come again and again together: a node's id with its spool's, a
  * policy's name with its namespace's. Looked up by their bytes, so that a record's strings cost one comparison.
  */
 import type { StringCache } from './string-cache.ts';
 
-/** Longer runs are read string by string. The ids of a container, a node and a spool have 135 bytes with their lengths. */
+/** Longer runs are not kept. Type to severity of an alert have about 100 bytes with their lengths. */
 const MAX_BYTES = 256;
 /** Entries, a power of two; each place holds the last run that hashed to it. */
 const PLACES = 1024;

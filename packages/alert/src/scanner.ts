@@ -13,12 +13,13 @@ import { STEP, type Step } from './steps.ts';
 const MAX_LONG = Number.MAX_SAFE_INTEGER - 1;
 const MIN_LONG = -(2 ** 52);
 
+/** Strings that were read, whatever the schema: runs of them are made of the same. */
+export const TEXTS = new StringCache();
+
 /** A place in a record's bytes. One is reused for all records of a reader: the hot path makes no garbage. */
 export class Scanner {
   #bytes: Buffer = Buffer.alloc(0);
   #end = 0;
-  /** Strings that were read; runs of them are made from the same. */
-  readonly texts = new StringCache();
   pos = 0;
 
   /** From `pos` to before `end` of these bytes. */
@@ -58,7 +59,7 @@ export class Scanner {
 
   readString(): string {
     const start = this.#readBytes();
-    return this.texts.read(this.#bytes, start, this.pos);
+    return TEXTS.read(this.#bytes, start, this.pos);
   }
 
   /** As many strings as the cache has in a run; undefined where they are to be read one by one. */

@@ -45,7 +45,7 @@ export async function recoveryBench(env: StackEnv): Promise<RecoveryBench> {
   const rates = { consume: [] as number[], rebuild: [] as number[] };
   for (let round = 0; round < ROUNDS; round++) {
     const consuming = `${topics.raw}-consume-${round}`;
-    const consumer = startCopy('consume', env, consuming, topics);
+    const consumer = startCopy('stock', env, consuming, topics);
     const progress = (): Promise<number> => committedAlerts(admin, consuming, topics.raw);
     rates.consume.push((await rate(consumer, progress, ALERTS)).perSec);
     const keys = Array.from({ length: PARTITIONS }, (_, partition) => [

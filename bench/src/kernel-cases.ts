@@ -20,7 +20,7 @@ export const ALL_FILES: readonly string[] = Object.values(FILES).flatMap((files)
 
 /** As many files, or recursive directories, under Block; half of them at either depth, the last ones those above. */
 export function ruleSetOf(shape: Shape, rules: number): RuleSet {
-  const own = shape === 'exact' ? Object.values(FILES.exact) : DIRECTORIES;
+  const own = shape === 'exact' ? [FILES.exact[12], FILES.exact[2]] : DIRECTORIES;
   const others = Array.from({ length: Math.max(0, rules - own.length) }, (_, index) => {
     const path = `${index % 2 === 0 ? SHALLOW : DEEP}/rule-${index}`;
     return shape === 'exact' ? path : `${path}/`;

@@ -9,6 +9,7 @@ const USAGE = `Usage: npm run bench:kernel [-- OPTIONS]
   --calls N       of each kind (default: ${DEFAULTS.calls})
   --rules LIST    sizes of the rule sets (default: ${DEFAULTS.rules.join(',')})
   --containers N  (default: ${DEFAULTS.containers})
+  --cpus LIST     for the throughput (default: ${DEFAULTS.cpus.join(',')}; 0: none)
 `;
 
 const { values } = parseArgs({
@@ -17,6 +18,7 @@ const { values } = parseArgs({
     calls: { type: 'string', default: String(DEFAULTS.calls) },
     rules: { type: 'string', default: DEFAULTS.rules.join(',') },
     containers: { type: 'string', default: String(DEFAULTS.containers) },
+    cpus: { type: 'string', default: DEFAULTS.cpus.join(',') },
     help: { type: 'boolean', default: false },
   },
 });
@@ -76,8 +78,14 @@ if (values.help) {
     calls: Number(values.calls),
     rules: values.rules.split(',').map(Number),
     containers: Number(values.containers),
+    cpus: values.cpus
+      .split(',')
+      .map(Number)
+      .filter((count) => count > 0),
     log: (line) => void process.stderr.write(`${line}\n`),
   });
   print(result.rows);
+  for (const { cpus, perSecond } of result.throughput)
+    process.stderr.write(`${cpus} CPUs, one window: ${perSecond} refused opens a second\n`);
   process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
 }

@@ -7,6 +7,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { runGuestOrThrow, type KernelName } from '@alert-throttle/guest';
 import type { Arguments, Row } from './kernel-scenario.ts';
+import type { Throughput } from './kernel-throughput-scenario.ts';
 import { machine, type Machine } from './machine.ts';
 
 const run = promisify(execFile);
@@ -22,6 +23,8 @@ export interface KernelBenchOptions {
   readonly calls: number;
   readonly rules: readonly number[];
   readonly containers: number;
+  /** Numbers of CPUs to refuse opens on at once; here time passes, and a busy host shows. */
+  readonly cpus: readonly number[];
   readonly log: (line: string) => void;
 }
 
@@ -30,6 +33,7 @@ export const DEFAULTS: Omit<KernelBenchOptions, 'log'> = {
   calls: 301,
   rules: [1, 200, 500],
   containers: 5000,
+  cpus: [1, 2, 4],
 };
 
 export interface CostRow extends Row {
@@ -45,6 +49,7 @@ export interface KernelBench {
   readonly kernel: KernelName;
   readonly unit: 'instructions';
   readonly rows: readonly CostRow[];
+  readonly throughput: readonly Throughput[];
 }
 
 export async function kernelBench(options: KernelBenchOptions): Promise<KernelBench> {
@@ -63,10 +68,26 @@ export async function kernelBench(options: KernelBenchOptions): Promise<KernelBe
       log,
     });
     const rows = lines.filter(({ name }) => name === 'row').map(({ data }) => data as unknown as Row);
-    return { machine: machine(), kernel, unit: 'instructions', rows: withBaselines(rows) };
+    const throughput: Throughput[] = [];
+    for (const cpus of options.cpus) throughput.push(await throughputOn(cpus, options));
+    return { machine: machine(), kernel, unit: 'instructions', rows: withBaselines(rows), throughput };
   } finally {
     rmSync(programs, { recursive: true, force: true });
   }
+}
+
+const THROUGHPUT_CALLS = 20_000;
+
+async function throughputOn(cpus: number, { kernel, log }: KernelBenchOptions): Promise<Throughput> {
+  const module = join(import.meta.dirname, 'kernel-throughput-scenario.ts');
+  const { lines } = await runGuestOrThrow({
+    ...{ kernel, cpus, log },
+    scenarios: [{ module, args: { calls: THROUGHPUT_CALLS } }],
+    timeoutMs: TIMEOUT_MS,
+  });
+  const line = lines.find(({ name }) => name === 'throughput');
+  if (line === undefined) throw new Error('the guest reported no throughput');
+  return line.data as unknown as Throughput;
 }
 
 async function compile(name: string, folder: string, flags: readonly string[]): Promise<void> {

@@ -145,6 +145,7 @@ export function assemble(
     ...{ kernel, cgroups },
     folder: join(stateDir, 'self-test'),
     profile: SELF_TEST_PROFILE,
+    bootNs: () => BigInt(clock.nowMicros()) * 1_000n - kernel.realtimeOffsetNs(),
     sleep: (ms) => clock.sleep(ms),
   });
   const feed = new EventFeed({

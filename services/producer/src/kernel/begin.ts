@@ -27,6 +27,12 @@ export async function begin(options: KernelNodeOptions, parts: Parts, followed: 
   const { kernel, stateDir, logger, clock } = options;
   mkdirSync(stateDir, { recursive: true });
   for (const note of kernel.notes) logger.warn({}, note);
+  for (const { hook, name, attached, reason } of kernel.programs())
+    if (hook.startsWith('iter/') && !attached)
+      logger.error(
+        { name },
+        `${name} is not attached (${reason ?? ''}): ends of intervals are told late or never`,
+      );
   // 1. The clock, and the self-test's own limits: every record needs the one, and no test must be throttled.
   kernel.setLimits(SELF_TEST_PROFILE, UNTHROTTLED);
   parts.upkeep.sweep();

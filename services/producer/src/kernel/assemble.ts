@@ -135,7 +135,10 @@ export function assemble(
   const startup = new Startup({
     ...{ factsOf, nowMicros },
     hostMntNs: options.hostMntNs,
-    onBuilt: (container) => gate.hold(container, () => enforcement.built(container)),
+    onBuilt: (container) =>
+      enforcement.hasPaths(container)
+        ? gate.hold(container, () => enforcement.built(container))
+        : enforcement.built(container),
     onRunning: async (container, sawBefore) => {
       await enforcement.running(container);
       announcer.running(container, sawBefore);

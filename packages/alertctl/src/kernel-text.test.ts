@@ -68,6 +68,13 @@ const report: KernelReport = {
       policies: 1,
       policiesRefused: 1,
       refused: { 'bad.yaml': ['bad.yaml:2: is no plain YAML'] },
+      held: 1,
+      policyStatus: [
+        {
+          ...{ policy: 'shop/guard', state: 'partly', containers: 3, inForce: 1, starting: 1, refused: 1 },
+          reasons: ['a4e3: map rules is full'],
+        },
+      ],
     },
   },
 };
@@ -80,6 +87,11 @@ describe('alertctl kernel', () => {
     expect(text).toMatch(/^process +armed$/m);
     expect(text).toMatch(/^network +NOT ARMED +socketCreate ended with passed, not EACCES$/m);
     expect(text).toContain('refused: bad.yaml: bad.yaml:2: is no plain YAML');
+  });
+
+  it('says of each policy where it is in force, and why not elsewhere', () => {
+    expect(text).toMatch(/^shop\/guard +partly +3 +1 +1 +1 +a4e3: map rules is full$/m);
+    expect(text).toContain('1 container held until its rules are in force');
   });
 
   it('says so where the producer does not answer', () => {

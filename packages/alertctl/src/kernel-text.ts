@@ -9,6 +9,7 @@ export function kernelText(report: KernelReport): string {
   const parts = [
     armedText(report),
     '',
+    ...policiesText(report),
     throttleText(report),
     '',
     countersText(report),
@@ -21,7 +22,7 @@ export function kernelText(report: KernelReport): string {
 function armedText({ producer }: KernelReport): string {
   if (producer.kernel === undefined)
     return `armed: not known, the producer at ${producer.url} does not answer (${producer.problem})`;
-  const { armed, armedKinds, disarmed, containers, policies, refused } = producer.kernel;
+  const { armed, armedKinds, disarmed, containers, policies, refused, held } = producer.kernel;
   const rows = [
     ...armedKinds.map((kind) => [kind, 'armed', '']),
     ...Object.entries(disarmed).map(([kind, reason]) => [kind, 'NOT ARMED', reason]),
@@ -29,9 +30,23 @@ function armedText({ producer }: KernelReport): string {
   const lines = [
     `${armed ? 'node armed' : 'node NOT ARMED'}: ${plural(policies, 'policy', 'policies')} in force, ${plural(containers, 'container')}`,
     ...(rows.length === 0 ? ['the first self-test is not over'] : [table(['RULES', 'STATE', 'WHY'], rows)]),
+    ...(held === 0 ? [] : [`${plural(held, 'container')} held until its rules are in force`]),
     ...Object.entries(refused).map(([file, reasons]) => `refused: ${file}: ${reasons.join('; ')}`),
   ];
   return lines.join('\n');
+}
+
+function policiesText({ producer }: KernelReport): string[] {
+  const policies = producer.kernel?.policyStatus ?? [];
+  if (policies.length === 0) return [];
+  const heading = ['POLICY', 'STATE', 'CONTAINERS', 'IN FORCE', 'STARTING', 'REFUSED', 'WHY'];
+  const rows = policies.map((one) => [
+    one.policy,
+    one.state,
+    ...[one.containers, one.inForce, one.starting, one.refused].map(String),
+    one.reasons.join('; '),
+  ]);
+  return [table(heading, rows), ''];
 }
 
 function throttleText(report: KernelReport): string {

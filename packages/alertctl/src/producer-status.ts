@@ -15,6 +15,19 @@ const kernelSchema = z.object({
   policies: z.number(),
   policiesRefused: z.number(),
   refused: z.record(z.string(), z.array(z.string())),
+  /** Frozen by ENFORCER_GATE. */
+  held: z.number(),
+  policyStatus: z.array(
+    z.object({
+      policy: z.string(),
+      state: z.string(),
+      containers: z.number(),
+      inForce: z.number(),
+      starting: z.number(),
+      refused: z.number(),
+      reasons: z.array(z.string()),
+    }),
+  ),
 });
 
 export type KernelStatus = z.infer<typeof kernelSchema>;

@@ -3,8 +3,17 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Alert } from '@alert-throttle/alert';
-import { startContainer, until, type Container, type Guest, type Reply } from '@alert-throttle/guest/inside';
+import {
+  CGROUPS,
+  startContainer,
+  until,
+  type Container,
+  type Guest,
+  type Reply,
+} from '@alert-throttle/guest/inside';
 import { decodeVersion, newestVersion } from '../src/adapters/alert-schemas.ts';
+import { Cgroups } from '../src/kernel/adapters/cgroups.ts';
+import { Freezer } from '../src/kernel/adapters/freezer.ts';
 import { openSqliteSpool } from '../src/adapters/sqlite-spool.ts';
 
 const SPOOL = '/run/producer/spool';
@@ -68,6 +77,7 @@ const environment = {
   THROTTLE_SEC: '2',
   SHUTDOWN_TIMEOUT_SEC: '0',
   NODE_ID: 'guest',
+  ENFORCER_GATE: 'on',
 };
 
 interface KernelState {
@@ -97,6 +107,18 @@ async function startProducer(): Promise<{ child: ChildProcess; state: KernelStat
 async function kernelState(): Promise<KernelState | undefined> {
   const response = await fetch(`http://127.0.0.1:${PORT}/readyz`).catch(() => undefined);
   return response && ((await response.json()) as { kernel?: KernelState }).kernel;
+}
+
+async function metrics(): Promise<string> {
+  const response = await fetch(`http://127.0.0.1:${PORT}/metrics`).catch(() => undefined);
+  return response === undefined ? '' : await response.text();
+}
+
+/** As a producer leaves it that is killed while it holds a container. */
+function freeze({ cgroup }: Container): () => string {
+  const freezer = new Freezer(new Cgroups(CGROUPS), `${SPOOL}/frozen`);
+  if (!freezer.freeze(cgroup.id, cgroup.path.slice(CGROUPS.length))) throw new Error('it cannot be frozen');
+  return () => readFileSync(`${cgroup.path}/cgroup.freeze`, 'utf8').trim();
 }
 
 async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
@@ -172,7 +194,9 @@ export default async (guest: Guest): Promise<void> => {
     const fresh = await startContainer(NEW, {
       files: FILES,
       beforeStart: async () => {
-        await until('the new container to be seen', async () => (await kernelState())?.containers === 2);
+        await until('the new container to be held, and let go', async () =>
+          /producer_kernel_gate_seconds_count\{outcome="in force"\} 1$/m.test(await metrics()),
+        );
       },
     });
     guest.report('new container', await tryAll(fresh));
@@ -191,8 +215,11 @@ export default async (guest: Guest): Promise<void> => {
     await end(producer, 'SIGKILL');
     guest.report('without a producer', await tryAll(fresh));
     await old.stop();
+    const frozen = freeze(fresh);
+    const before = frozen();
     const second = await startProducer();
     producer = second.child;
+    guest.report('left frozen by a kill', { before, after: frozen() });
     guest.report('started again', { ...second.state });
     await fresh.stop();
     await until('the container to be forgotten', async () => (await kernelState())?.containers === 0);

@@ -140,7 +140,10 @@ export function assemble(
   const startup = new Startup({
     ...{ factsOf, nowMicros },
     hostMntNs: options.hostMntNs,
-    onBuilt: (container) => gate.hold(container, () => enforcement.built(container)),
+    onBuilt: (container) =>
+      enforcement.hasPaths(container)
+        ? gate.hold(container, () => enforcement.built(container))
+        : enforcement.built(container),
     onRunning: async (container, sawBefore) => {
       await enforcement.running(container);
       announcer.running(container, sawBefore);
@@ -151,6 +154,7 @@ export function assemble(
     folder: join(stateDir, 'self-test'),
     apparmorProfile: confinement && SELF_TEST_PROFILE_NAME,
     profile: SELF_TEST_PROFILE,
+    bootNs: () => BigInt(clock.nowMicros()) * 1_000n - kernel.realtimeOffsetNs(),
     sleep: (ms) => clock.sleep(ms),
   });
   const feed = new EventFeed({

@@ -1,6 +1,7 @@
 // The start of the kernel source. Its order carries the safety, so it stands here, step by step, with why.
 import { mkdirSync } from 'node:fs';
 import { reasonOf } from '../errors.ts';
+import type { Clock } from '../ports.ts';
 import { SELF_TEST_PROFILE, type KernelNodeOptions, type Parts } from './assemble.ts';
 import type { Limits } from './kernel-port.ts';
 import { followLabels } from './labels-file.ts';
@@ -27,6 +28,12 @@ export async function begin(options: KernelNodeOptions, parts: Parts, followed: 
   const { kernel, stateDir, logger, clock } = options;
   mkdirSync(stateDir, { recursive: true });
   for (const note of kernel.notes) logger.warn({}, note);
+  for (const { hook, name, attached, reason } of kernel.programs())
+    if (hook.startsWith('iter/') && !attached)
+      logger.error(
+        { name },
+        `${name} is not attached (${reason ?? ''}): ends of intervals are told late or never`,
+      );
   // 1. The clock, and the self-test's own limits: every record needs the one, and no test must be throttled.
   kernel.setLimits(SELF_TEST_PROFILE, UNTHROTTLED);
   parts.upkeep.sweep();
@@ -40,7 +47,7 @@ export async function begin(options: KernelNodeOptions, parts: Parts, followed: 
   const isSeen = parts.containers.scan();
   parts.containers.started();
   // 6. Their rules: each is asked where they lead in it. One that hangs must not keep the others from being enforced.
-  await Promise.race([parts.changes.settled(), clock.sleep(ASK_MS)]);
+  await withinAskMs(clock, parts.changes.settled());
   parts.changes.applyUnasked();
   // 7. Those of the run before that are gone: they get their last reports and tombstones.
   sayFarewell(options, parts);
@@ -66,6 +73,13 @@ export async function begin(options: KernelNodeOptions, parts: Parts, followed: 
       ? 'kernel source: took over the programs that were enforcing already'
       : 'kernel source: programs attached and enforcing',
   );
+}
+
+async function withinAskMs(clock: Clock, done: Promise<void>): Promise<void> {
+  const over = new AbortController();
+  await Promise.race([done, clock.sleep(ASK_MS, over.signal)]);
+  // A timer would keep the process from ending.
+  over.abort();
 }
 
 function policiesOf({ kernel, policyDir }: KernelNodeOptions, parts: Parts): PolicyFolder {

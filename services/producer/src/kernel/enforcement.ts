@@ -10,7 +10,7 @@ import {
 } from '@alert-throttle/policy';
 import { factsInside, isLeaving, type Enforced, type NodeContainer } from './core/node-container.ts';
 import { ContainerPaths, type ContainerPathsOptions, type KnownTargets } from './container-paths.ts';
-import type { Misleading } from './core/rule-paths.ts';
+import { pathsOf, type Misleading } from './core/rule-paths.ts';
 import type { KernelPort, RuleSetHandle } from './kernel-port.ts';
 import { reasonOf } from '../errors.ts';
 
@@ -83,6 +83,14 @@ export class Enforcement {
         refused.set(policy, `${kind} rules cannot be enforced here: ${this.#disarmed.get(kind) ?? ''}`);
     }
     return refused;
+  }
+
+  /** Where its rules lead in it makes a difference. */
+  hasPaths(container: NodeContainer): boolean {
+    const { ruleSet } = this.#wanted(container);
+    if (ruleSet === undefined) return false;
+    const { followed, kept } = pathsOf(ruleSet);
+    return followed.length + kept.length > 0;
   }
 
   /** Paths inside the container can be asked for now. */

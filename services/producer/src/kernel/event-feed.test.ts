@@ -19,7 +19,7 @@ const node = { clusterName: 'c', hostName: 'h', nodeId: 'n' };
 const quiet: KernelObserver = {
   event: () => undefined,
   skipped: () => undefined,
-  stranger: () => undefined,
+  stranger: () => (strangers += 1),
   exposed: () => undefined,
   held: () => undefined,
   refused: () => undefined,
@@ -34,6 +34,7 @@ let feed: EventFeed;
 let times: ClockHistory;
 let released: number;
 let skips: string[];
+let strangers: number;
 
 beforeEach(() => start(new RingLedger('boot', { stored: undefined, numbers: { enforcement: 0, audit: 0 } })));
 
@@ -42,6 +43,7 @@ function start(rings: RingLedger): void {
   times = new ClockHistory();
   released = 0;
   skips = [];
+  strangers = 0;
   ledger = rings;
   queue = new RecordQueue(ledger);
   containers = new NodeContainers({
@@ -129,6 +131,18 @@ describe('EventFeed', () => {
     nowMs = 10_000;
     feed.tick();
     expect((await alerts()).map(({ ContainerID }) => ContainerID)).toEqual([`cgroup:${CONTAINER}`]);
+  });
+
+  it('lets no more than a thousand wait: the oldest go out as strangers before their time, and are counted', async () => {
+    for (let number = 1; number <= 1_003; number++)
+      give(about(number, { container: 1_000n + BigInt(number) }));
+    expect(feed.waiting).toBe(1_000);
+    expect(strangers).toBe(3);
+    expect((await alerts()).map(({ ContainerID, Resource }) => `${ContainerID} ${Resource}`)).toEqual([
+      'cgroup:1001 /1',
+      'cgroup:1002 /2',
+      'cgroup:1003 /3',
+    ]);
   });
 
   it('keeps the name of a container that is gone for its last events', async () => {

@@ -83,6 +83,13 @@ describe('the kernel source', () => {
     });
   });
 
+  it('holds a new container until its rules are in force, and thaws what a killed producer has left frozen', () => {
+    expect(report('new container: alerts')).toMatchObject({
+      exposed: { HeldMs: expect.stringMatching(/^\d+\.\d{3}$/) as string },
+    });
+    expect(report('left frozen by a kill')).toEqual({ before: '1', after: '0' });
+  });
+
   it('tells after a kill what happened meanwhile, each thing once and under its container', () => {
     expect(report('new container: alerts')['withoutProducer']).toEqual([
       'Audit File /etc/watched',
@@ -101,6 +108,7 @@ describe('the kernel source', () => {
     const { status, out } = report('alertctl') as { status: number; out: string };
     expect(status).toBe(0);
     expect(out).toContain('node armed: 1 policy in force, 2 containers');
+    expect(out).toMatch(/^shop\/guard-web +in force +2 +2 +0 +0$/m);
     expect(out).toMatch(/at_bprm_check_security +attached/);
     expect(report('stopped')).toEqual({ code: 0 });
     expect(report('detached')).toMatchObject({

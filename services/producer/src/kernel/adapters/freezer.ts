@@ -23,8 +23,17 @@ export class Freezer {
       writeFileSync(this.#file(path), '1');
       return true;
     } catch {
-      this.thaw(cgroupId, path);
+      this.#undo(cgroupId, path);
       return false;
+    }
+  }
+
+  /** What cannot be undone now stays noted for the next run. */
+  #undo(cgroupId: bigint, path: string): void {
+    try {
+      this.thaw(cgroupId, path);
+    } catch {
+      // Its cgroup is going, or was never frozen.
     }
   }
 

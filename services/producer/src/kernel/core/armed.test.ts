@@ -6,6 +6,9 @@ const HOOKS = [
   ...['tp_btf/cgroup_mkdir', 'tp_btf/cgroup_rmdir', 'lsm/bprm_check_security', 'lsm/mmap_file'],
   ...['lsm/file_mprotect', 'lsm/file_open', 'lsm/file_permission', 'lsm/path_unlink', 'lsm/path_rename'],
   ...['lsm/path_link', 'lsm/path_truncate', 'lsm/socket_create', 'lsm/socket_connect', 'lsm/capable'],
+  ...['lsm/file_receive', 'lsm/path_mknod', 'lsm/path_mkdir', 'lsm/path_rmdir', 'lsm/path_symlink'],
+  ...['lsm/path_chmod', 'lsm/path_chown', 'lsm/sb_mount', 'lsm/move_mount', 'lsm/sb_pivotroot'],
+  'lsm/socket_accept',
 ];
 
 function programs(...without: string[]): ProgramAt[] {
@@ -24,6 +27,15 @@ describe('missingHooks', () => {
     expect(missingHooks(programs('lsm/socket_create'))).toEqual(
       new Map([['network', 'the hook lsm/socket_create is not attached: the kernel has no such hook']]),
     );
+  });
+
+  it.each([
+    ['lsm/file_receive', ['file']],
+    ['lsm/path_symlink', ['file']],
+    ['lsm/move_mount', ['process', 'file']],
+    ['lsm/socket_accept', ['network']],
+  ])('does not do without %s', (hook, kinds) => {
+    expect([...missingHooks(programs(hook)).keys()]).toEqual(kinds);
   });
 
   it('is content with one of several hooks that do the same', () => {

@@ -10,8 +10,11 @@ export interface ArmedState {
 /** Hooks without which a kind of rule has a hole. Where a kernel has one of several that do the same, they stand together. */
 export type KindHooks = Readonly<Record<Kind, readonly (readonly string[])[]>>;
 
+/** Without these a container gives files other names than rules know. */
+const NAMES = [['lsm/sb_mount'], ['lsm/move_mount'], ['lsm/sb_pivotroot']];
+
 export const BPF_LSM_HOOKS: KindHooks = {
-  process: [['lsm/bprm_check_security'], ['lsm/mmap_file'], ['lsm/file_mprotect']],
+  process: [['lsm/bprm_check_security'], ['lsm/mmap_file'], ['lsm/file_mprotect'], ...NAMES],
   file: [
     ['lsm/file_open'],
     ['lsm/file_permission'],
@@ -19,8 +22,17 @@ export const BPF_LSM_HOOKS: KindHooks = {
     ['lsm/path_rename'],
     ['lsm/path_link', 'lsm/inode_link'],
     ['lsm/path_truncate', 'lsm/file_truncate'],
+    ['lsm/file_receive'],
+    ['lsm/mmap_file'],
+    ['lsm/path_mknod'],
+    ['lsm/path_mkdir'],
+    ['lsm/path_rmdir'],
+    ['lsm/path_symlink'],
+    ['lsm/path_chmod'],
+    ['lsm/path_chown'],
+    ...NAMES,
   ],
-  network: [['lsm/socket_create'], ['lsm/socket_connect']],
+  network: [['lsm/socket_create'], ['lsm/socket_connect'], ['lsm/socket_accept']],
   capability: [['lsm/capable']],
 };
 

@@ -4,6 +4,14 @@
 // an alert, the highest number that was dealt with, and the numbers below it whose alerts were still waiting, or which had
 // not come: events of several CPUs come out of order. Numbers that never come are those that the ring did not take: the
 // kernel counts and announces them itself.
+//
+// What a restart finds, after ...   the rings   the cursor   then
+//   a stop                          the same    counts       goes on after the highest number
+//   a kill                          the same    counts       the same; what was not stored comes again, and counts as new
+//   a kill while alerts waited      the same    counts       they come again, too, or are announced as lost (`owed`)
+//   an upgrade of the programs      the same    counts       the same
+//   a detach, another boot          others      of others    all that comes is new; numbers begin anew
+//   the spool was lost              the same    none         whatever comes first is new; nothing is taken for skipped
 import { z } from 'zod';
 import type { Ring } from '../kernel-port.ts';
 import { NumberGaps } from './number-gaps.ts';

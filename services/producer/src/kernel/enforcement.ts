@@ -23,7 +23,13 @@ export type PostureConfig = Pick<
 export interface EnforcementOptions extends Omit<ContainerPathsOptions, 'kernel'> {
   readonly kernel: Pick<
     Kernel,
-    'installRuleSet' | 'removeRuleSet' | 'registerContainer' | 'setRuleSet' | 'removeContainer' | 'resolve'
+    | 'installRuleSet'
+    | 'removeRuleSet'
+    | 'registerContainer'
+    | 'setRuleSet'
+    | 'removeContainer'
+    | 'resolve'
+    | 'ruleSetForFailed'
   >;
   readonly descendants: (cgroupPath: string) => readonly bigint[];
   readonly profile: number;
@@ -103,9 +109,16 @@ export class Enforcement {
     const { ruleSet, policies, problems } = rulesFor(usable, subject, this.#postures);
     for (const problem of problems) this.#options.onProblem(container, problem);
     const names = ruleSet === undefined ? [] : policies.map(({ name }) => name);
-    this.#try(container, names, () =>
-      this.#install(container, ruleSet && this.#resolve(container, ruleSet), names),
-    );
+    this.#try(container, names, () => {
+      try {
+        this.#install(container, ruleSet && this.#resolve(container, ruleSet), names);
+      } catch (error) {
+        // Nothing is in force for it; where the node fails closed, nothing is allowed then.
+        const { ruleSetForFailed } = this.#options.kernel;
+        if (!container.enforced && ruleSetForFailed) this.#register(container, ruleSetForFailed);
+        throw error;
+      }
+    });
   }
 
   /** The container is gone, and its last report is out. */

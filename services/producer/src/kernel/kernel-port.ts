@@ -28,6 +28,7 @@ export type Kernel = Pick<
   | 'activate'
   | 'setLimits'
   | 'setFailClosed'
+  | 'ruleSetForFailed'
   | 'installRuleSet'
   | 'removeRuleSet'
   | 'registerContainer'

@@ -108,6 +108,8 @@ export class MemoryKernel implements Kernel {
     // Nothing to decide.
   }
 
+  ruleSetForFailed: RuleSetHandle | undefined;
+
   setFailClosed(): void {
     // Nothing to decide.
   }

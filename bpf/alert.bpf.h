@@ -115,6 +115,19 @@ static __noinline bool at_exec_said(__u32 rule)
 	return false;
 }
 
+/*
+ * No rule was found to match, but the path is not known: can a Block rule be on it? Of what a process holds already, and
+ * of what it maps, only with FAIL_MODE=closed; memory without a name is no file that a rule could be on.
+ */
+static __always_inline bool at_may_be_blocked(const struct at_access *a, __u32 features)
+{
+	if (a->mode & AT_MODE_NEEDS_PATH)
+		return true;
+	if (!(features & AT_HAS_BLOCK))
+		return false;
+	return !(a->mode & AT_MODE_NO_POSTURE) || (a->file.state != AT_WALK_INTERNAL && at_fails_closed());
+}
+
 /* Applies the posture to the verdict of the rules: what the access gets, 0 or an error. `a->raise`: with an alert. */
 __noinline int at_conclude(struct at_access *a)
 {
@@ -130,8 +143,7 @@ __noinline int at_conclude(struct at_access *a)
 		return 0;
 	posture = a->mode & AT_MODE_NO_POSTURE ? AT_POSTURE_NONE : set->posture[a->kind & 3];
 	if (a->flags & AT_EVENT_UNREACHABLE && a->action == AT_ACTION_NONE) {
-		if (!(a->mode & AT_MODE_NEEDS_PATH) &&
-		    (!(set->features[a->kind & 3] & AT_HAS_BLOCK) || a->mode & AT_MODE_NO_POSTURE)) {
+		if (!at_may_be_blocked(a, set->features[a->kind & 3])) {
 			at_count(AT_COUNTER_UNREACHABLE_ALLOWED, 1);
 			return 0;
 		}

@@ -67,6 +67,14 @@ static __always_inline struct at_ruleset *at_ruleset_at(__u32 number)
 	return bpf_map_lookup_elem(&rulesets, &number);
 }
 
+/* FAIL_MODE=closed: what cannot be judged is refused, wherever a Block rule might be on it. */
+static __always_inline bool at_fails_closed(void)
+{
+	const struct at_settings *settings = at_settings();
+
+	return settings && *(volatile const __u32 *)&settings->fail_closed;
+}
+
 /*
  * A runtime joins the container's cgroup before it enters the container's mounts. Until then it is part of the host: in
  * the host's mount namespace always, in another one as long as the container has not had its first exec.

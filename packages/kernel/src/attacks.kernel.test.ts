@@ -23,6 +23,7 @@ describe('attacks', () => {
     ['mount into what is allowed', [REFUSED], 1],
     ['privileged mount into what is allowed', ['done', 'done', REFUSED], 1],
     ['no path', [REFUSED, REFUSED, REFUSED], 3],
+    ['fail closed', ['done', REFUSED, 'done'], 1],
     ['last component alone', [REFUSED, REFUSED, 'done'], 2],
     ['append', ['done', REFUSED], 1],
     // The one that only reads is refused by the kernel itself, which is no alert.
@@ -45,6 +46,17 @@ describe('attacks', () => {
   });
 
   it('a container keeps its cgroups when there is no room for all', () => {
-    expect(seen.get('more cgroups than fit')).toEqual({ error: REFUSED, alerts: 1 });
+    expect(seen.get('more cgroups than fit')).toEqual({
+      ...{ error: REFUSED, alerts: 1, others: [REFUSED, REFUSED, REFUSED] },
+    });
+  });
+
+  it('refuses all to a container without the rules that it should have, where the node fails closed', () => {
+    expect(seen.get('closed as a whole')).toEqual({
+      results: [REFUSED, REFUSED, REFUSED, REFUSED],
+      alerts: expect.any(Number) as number,
+      otherwise: true,
+    });
+    expect(seen.get('closed as a whole')?.['alerts']).toBeGreaterThanOrEqual(4);
   });
 });

@@ -20,6 +20,7 @@ import {
   adoptMaps,
   loadAndAttach,
   MAP_BEFORE,
+  MOVER,
   openObject,
   pinSet,
   THROTTLE_MAP,
@@ -39,8 +40,6 @@ export interface HandOver {
   readonly entries: ReadonlyMap<string, number>;
 }
 
-/** Moves what is in the map that it iterates over. */
-const MOVER = 'at_move_windows';
 /** Windows move within milliseconds; a program that reports one may have been preempted for longer. */
 const MOVE_TRIES = 500;
 const MOVE_PAUSE_MS = 20;
@@ -107,7 +106,7 @@ function load(
   try {
     const file = openObject({ binding, object, generation, mapFolder: pins.maps, entries, resized });
     try {
-      const loaded = loadAndAttach(binding, file, true);
+      const loaded = loadAndAttach(binding, file, before.handle(THROTTLE_MAP));
       owned.push(...loaded.maps.values());
       for (const { handle, link } of loaded.programs)
         owned.push(...[handle, link].filter((one) => one !== undefined));

@@ -75,6 +75,7 @@ export class Kernel implements KernelView {
   readonly #sweeps: readonly Handle[];
   /** By cgroup id: windows that shall be closed, and why, once no program decides by their containers' rules any more. */
   readonly #windowsToClose = new Map<bigint, EndedBy>();
+  #refusal: RuleSetHandle | undefined;
   #closed = false;
 
   constructor(parts: KernelParts) {
@@ -115,8 +116,19 @@ export class Kernel implements KernelView {
     return this.#settings.limits(profile);
   }
 
+  /** Closed: what cannot be judged is refused, and there are rules for containers whose own cannot be installed. */
   setFailClosed(closed: boolean): void {
     this.#settings.setFailClosed(closed);
+    if (closed) this.#refusal ??= this.#ruleSets.installRefusal();
+    else if (this.#refusal) {
+      this.#ruleSets.release(this.#refusal);
+      this.#refusal = undefined;
+    }
+  }
+
+  /** Refuses everything; undefined where the node fails open: then such a container is without rules. */
+  get ruleSetForFailed(): RuleSetHandle | undefined {
+    return this.#refusal;
   }
 
   /** Each handle is given back with removeRuleSet. Throws KernelError NO_ROOM, and leaves everything as it was. */

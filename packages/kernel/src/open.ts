@@ -97,7 +97,8 @@ function open(opening: Opening): Kernel {
       ? adopt(opening, current)
       : load(opening, pins.createSet(next, digest));
   owned.push(...parts.programs.flatMap(({ handle, link }) => [handle, link]));
-  return new Kernel({ ...parts, enforcer, owned, initMntNs, notes: sizeNotes(parts.maps, entries) });
+  const notes = [...pins.others().map(otherLayout), ...sizeNotes(parts.maps, entries)];
+  return new Kernel({ ...parts, enforcer, owned, initMntNs, notes });
 }
 
 type Parts = Omit<KernelParts, 'enforcer' | 'owned' | 'notes' | 'initMntNs'>;
@@ -135,6 +136,10 @@ function activeGeneration(binding: Binding, pins: Pins): number {
   } finally {
     closeAll([...handles.values()]);
   }
+}
+
+function otherLayout(folder: string): string {
+  return `${folder} is of another layout and is taken down: windows begin anew, and events that are unread in its rings are lost`;
 }
 
 function sizeNotes(maps: Maps, entries: ReadonlyMap<string, number>): string[] {

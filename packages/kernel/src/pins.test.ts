@@ -35,6 +35,16 @@ describe('pins', () => {
     expect(pins.sets()).toEqual([set]);
   });
 
+  test('a bridge is told from other sets, and has maps of its own', () => {
+    const pins = new Pins(folder, 1);
+    pins.create();
+    const set = pins.createSet(3, '0123456789abcdef');
+    const bridge = pins.createSet(4, '0123456789abcdef', true);
+    expect([set.bridge, bridge.bridge]).toEqual([false, true]);
+    expect(pins.sets()).toEqual([set, bridge]);
+    expect([set, bridge].map((one) => readdirSync(one.folder).includes('maps'))).toEqual([false, true]);
+  });
+
   test('names have no dots, which bpffs refuses', () => {
     const pins = new Pins(folder, 1);
     pins.create();

@@ -39,8 +39,8 @@ const BRIDGE = 'at_bridge';
 export const THROTTLE_MAP = 'kubearmor_alert_throttle';
 /** In a bridge, the throttle map of the set before. */
 export const MAP_BEFORE = 'throttle_before';
-/** Only a bridge has these programs; they iterate over the maps before. */
-const BRIDGE_PROGRAMS: Readonly<Record<string, string>> = { at_move_windows: MAP_BEFORE };
+/** Only a bridge has this program: it moves what is in the map that it iterates over. */
+export const MOVER = 'at_move_windows';
 /** Of which user space stores single words. */
 const MMAPABLE = ['settings', 'containers'];
 /** Memory that the programs of one set use while they run; another set brings its own. */
@@ -92,12 +92,15 @@ const REBUILD = 'Build again: npm run build:kernel.';
 
 /** Programs of an object that a set has. */
 export function programsOf(file: ObjectFile, bridge: boolean): readonly ObjectProgram[] {
-  return file.programs().filter(({ name }) => bridge || BRIDGE_PROGRAMS[name] === undefined);
+  return file.programs().filter(({ name }) => bridge || name !== MOVER);
 }
 
-/** Loads an opened object and attaches its programs; what cannot be attached is named in its `reason`. */
-export function loadAndAttach(binding: Binding, file: ObjectFile, bridge = false): Loaded {
-  const programs = programsOf(file, bridge);
+/**
+ * Loads an opened object and attaches its programs; what cannot be attached is named in its `reason`. `before`: of a
+ * bridge, the throttle map of the set before, which the object has under the name that the kernel knows it by.
+ */
+export function loadAndAttach(binding: Binding, file: ObjectFile, before?: Handle): Loaded {
+  const programs = programsOf(file, before !== undefined);
   for (const { name } of file.programs())
     if (!programs.some((program) => program.name === name)) file.setAutoload(name, false);
   const missing = missingHooks(
@@ -130,7 +133,8 @@ export function loadAndAttach(binding: Binding, file: ObjectFile, bridge = false
         };
       const handle = file.program(name);
       try {
-        const link = attach(file, name, section);
+        const iterated = name === MOVER ? before : maps.get(THROTTLE_MAP);
+        const link = file.attach(name, isIterator(section) ? iterated : undefined);
         return { name, hook: section, handle, link, reason: undefined };
       } catch (error) {
         if (!isNativeError(error)) throw error;
@@ -138,15 +142,6 @@ export function loadAndAttach(binding: Binding, file: ObjectFile, bridge = false
       }
     }),
   };
-}
-
-function attach(file: ObjectFile, name: string, section: string): Handle {
-  const iterated = isIterator(section) ? file.map(BRIDGE_PROGRAMS[name] ?? THROTTLE_MAP) : undefined;
-  try {
-    return file.attach(name, iterated);
-  } finally {
-    iterated?.close();
-  }
 }
 
 export function pinSet(binding: Binding, { folder }: PinnedSet, programs: readonly Program[]): void {

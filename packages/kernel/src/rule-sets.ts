@@ -12,7 +12,7 @@ import {
   type RuleEntry,
   type RuleSetEntries,
 } from './rule-entries.ts';
-import type { RuleSet } from '@alert-throttle/policy';
+import { KINDS, type RuleSet } from '@alert-throttle/policy';
 
 /** Stands for one install; equal rule sets have handles of the same number. */
 export interface RuleSetHandle {
@@ -27,6 +27,26 @@ interface Installed {
   readonly hintKeys: readonly Buffer[];
   readonly holders: Set<RuleSetHandle>;
 }
+
+const REFUSAL: RuleSetEntries = {
+  value: {
+    dir_depths: [],
+    features: KINDS.map(
+      () => layout.HAS.rules | layout.HAS.noSource | layout.HAS.block | layout.HAS.writeBlock,
+    ),
+    posture: KINDS.map(() => layout.POSTURES.indexOf('block')),
+    audited: 0,
+    hints: 0,
+    pad: [],
+  },
+  rules: [],
+  hints: [],
+};
+/** As it is found again in the maps. */
+const REFUSAL_DIGEST = digestOf({
+  ...REFUSAL,
+  value: layout.ruleset.decode(layout.ruleset.encode(REFUSAL.value)),
+});
 
 interface Writing extends Pick<Installed, 'entries' | 'ruleKeys' | 'hintKeys'> {
   readonly number: number;
@@ -66,6 +86,15 @@ export class RuleSets {
     const installed = this.#write(number, digest, entries);
     this.#installed.set(number, installed);
     return hold(installed, { number, digest });
+  }
+
+  /** Of a container whose own rules could not be installed: nothing matches, and every posture is to block. */
+  installRefusal(): RuleSetHandle {
+    const known = [...this.#installed].find(([, { digest }]) => digest === REFUSAL_DIGEST);
+    const number = known?.[0] ?? this.#freeNumber();
+    const installed = known?.[1] ?? this.#write(number, REFUSAL_DIGEST, REFUSAL);
+    this.#installed.set(number, installed);
+    return hold(installed, { number, digest: REFUSAL_DIGEST });
   }
 
   release(handle: RuleSetHandle): void {

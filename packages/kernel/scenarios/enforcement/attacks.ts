@@ -90,6 +90,8 @@ export default async function attacks(guest: Guest): Promise<void> {
     ],
     { privileged: true },
   );
+  await failClosed(guest, node);
+  await withoutRules(guest, node);
   await throughDetachedMount(guest, node);
   await tries('last component alone', noName, [
     ['link', PROGRAM, '/tmp/x'],
@@ -187,6 +189,52 @@ async function mappedLater(guest: Guest, node: EnforcingNode): Promise<void> {
   node.forget(container);
 }
 
+/** A write through a descriptor that is older than the rule, to a file without a path: nobody can say whether it is meant. */
+async function failClosed(guest: Guest, node: EnforcingNode): Promise<void> {
+  const container = await startContainer('closed', { files: FILES });
+  const tree = await container.do('open_tree', '/vol');
+  await container.do('chdir', `/proc/self/fd/${tree.ret}`);
+  const { ret: descriptor } = await container.do('fd_open', 'bin/tool', 'rw');
+  protect(node, container, noWrites, { rootDev: 0n });
+  node.events();
+  const results: string[] = [];
+  for (const closed of [false, true, false]) {
+    node.kernel.setFailClosed(closed);
+    results.push((await container.do('fd_write', descriptor, 'text')).error || 'done');
+  }
+  guest.report('fail closed', { results, alerts: node.events().filter(isAlert).length });
+  await container.stop();
+  node.forget(container);
+}
+
+/** Refused whatever it does, as its rules could not be installed. */
+async function withoutRules(guest: Guest, node: EnforcingNode): Promise<void> {
+  const container = await startContainer('closed-whole', { files: FILES });
+  node.watch(container);
+  node.events();
+  const operations: readonly Operation[] = [
+    ['open', '/tmp/mine', 'r'],
+    ['unlink', '/data/empty/file'],
+    ['exec', '/usr/bin/workload'],
+    ['socket', 'inet', 'stream'],
+  ];
+  const results: string[] = [];
+  const tryAll = async (): Promise<void> => {
+    for (const operation of operations) results.push((await container.do(...operation)).error || 'done');
+  };
+  node.kernel.setFailClosed(true);
+  node.kernel.setRuleSet(container.cgroup.id, node.kernel.ruleSetForFailed);
+  await tryAll();
+  node.kernel.setFailClosed(false);
+  guest.report('closed as a whole', {
+    results,
+    alerts: node.events().filter(isAlert).length,
+    otherwise: node.kernel.ruleSetForFailed === undefined,
+  });
+  await container.stop();
+  node.forget(container);
+}
+
 /** What keeps the programs attached are files. */
 async function pins(guest: Guest, node: EnforcingNode): Promise<void> {
   const container = await startContainer('pins', { root: 'host' });
@@ -235,7 +283,24 @@ async function manyCgroups(guest: Guest, node: EnforcingNode): Promise<void> {
   writeFileSync(join(last.path, 'cgroup.procs'), String(container.pid));
   const { error } = await container.do('open', '/etc/secret', 'r');
   const events = node.events().map(({ type }) => type);
-  guest.report('more cgroups than fit', { error, alerts: events.filter((type) => type === 'alert').length });
+  // Others still find room, for themselves and for what they have below.
+  const beside = await startContainer('beside', { files: FILES });
+  const below = Array.from({ length: 40 }, (_, index) => makeCgroup(`containers/beside/${index}`));
+  node.kernel.registerContainer({
+    ...{ cgroupId: beside.cgroup.id, pidNs: beside.pidNs, mntNs: beside.mntNs, rootDev: beside.rootDev },
+    ...{ ruleSet: node.handleOf(container), profile: 0, privileged: false },
+    descendants: () => below.map(({ id }) => id),
+  });
+  const others: string[] = [];
+  for (const cgroup of [beside.cgroup, below[0], below[39]]) {
+    writeFileSync(join(cgroup?.path ?? '', 'cgroup.procs'), String(beside.pid));
+    others.push((await beside.do('open', '/etc/secret', 'r')).error);
+  }
+  guest.report('more cgroups than fit', {
+    ...{ error, alerts: events.filter((type) => type === 'alert').length, others },
+  });
+  await beside.stop();
+  node.kernel.removeContainer(beside.cgroup.id);
   await container.stop();
   node.forget(container);
 }

@@ -134,6 +134,23 @@ describe('Enforcement', () => {
     expect(kernel.rulesOf(CGROUP)).toEqual([{ path: '/etc/other', action: 'Block' }]);
   });
 
+  it('refuses all to a container that never had rules, where they cannot be installed and the node fails closed', async () => {
+    const refuseAll = { number: 99, digest: 'refuse all' };
+    kernel.ruleSetForFailed = refuseAll;
+    kernel.refusal = new Error('map rules is full');
+    enforcement.setPolicies([policy('p', '/etc/secret')]);
+    await enforcement.apply(container);
+    expect(kernel.registered.get(CGROUP)?.ruleSet).toEqual(refuseAll);
+    expect(log.at(-1)).toBe('refused p: map rules is full');
+    kernel.refusal = undefined;
+    await enforcement.apply(container);
+    expect(kernel.rulesOf(CGROUP)).toEqual([{ path: '/etc/secret', action: 'Block' }]);
+    kernel.refusal = new Error('map rules is full');
+    enforcement.setPolicies([policy('q', '/etc/other')]);
+    await enforcement.apply(container);
+    expect(kernel.rulesOf(CGROUP)).toEqual([{ path: '/etc/secret', action: 'Block' }]);
+  });
+
   it('tells of a container that finds no room once it has its root, and goes on', async () => {
     enforcement.setPolicies([policy('p', '/etc/secret')]);
     await enforcement.apply(container);

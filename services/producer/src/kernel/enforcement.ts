@@ -22,7 +22,12 @@ export type PostureConfig = Pick<
 export interface EnforcementOptions extends ContainerPathsOptions {
   readonly kernel: Pick<
     KernelPort,
-    'installRuleSet' | 'removeRuleSet' | 'registerContainer' | 'setRuleSet' | 'removeContainer'
+    | 'installRuleSet'
+    | 'removeRuleSet'
+    | 'registerContainer'
+    | 'setRuleSet'
+    | 'removeContainer'
+    | 'ruleSetForFailed'
   >;
   readonly descendants: (cgroupPath: string) => readonly bigint[];
   readonly profile: number;
@@ -134,9 +139,16 @@ export class Enforcement {
     const { ruleSet, policies, problems } = this.#wanted(container);
     for (const problem of problems) this.#options.onProblem(container, problem);
     container.wanted = ruleSet === undefined ? [] : policies.map(({ name }) => name);
-    this.#try(container, container.wanted, () =>
-      this.#install(container, ruleSet && this.#resolve(container, ruleSet), container.wanted),
-    );
+    this.#try(container, container.wanted, () => {
+      try {
+        this.#install(container, ruleSet && this.#resolve(container, ruleSet), container.wanted);
+      } catch (error) {
+        // Nothing is in force for it; where the node fails closed, nothing is allowed then.
+        const { ruleSetForFailed } = this.#options.kernel;
+        if (!container.enforced && ruleSetForFailed) this.#register(container, ruleSetForFailed);
+        throw error;
+      }
+    });
   }
 
   /** What an earlier run knew of where its paths lead. */

@@ -28,6 +28,7 @@ export type KernelPort = Pick<
   | 'activate'
   | 'setLimits'
   | 'setFailClosed'
+  | 'ruleSetForFailed'
   | 'installRuleSet'
   | 'removeRuleSet'
   | 'registerContainer'

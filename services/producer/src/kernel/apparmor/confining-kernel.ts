@@ -48,6 +48,10 @@ export function confiningKernel(
     get ringsId() {
       return kernel.ringsId;
     },
+    get ruleSetForFailed() {
+      // Programs refuse nothing here, and a profile cannot be put on a container that runs.
+      return undefined;
+    },
     installRuleSet(ruleSet) {
       const problems = inexpressible(ruleSet);
       if (problems.length > 0) throw new InexpressibleError(problems);

@@ -104,6 +104,8 @@ export class MemoryKernel implements KernelPort {
     // Nothing to decide.
   }
 
+  ruleSetForFailed: RuleSetHandle | undefined;
+
   setFailClosed(): void {
     // Nothing to decide.
   }

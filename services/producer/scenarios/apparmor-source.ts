@@ -101,8 +101,9 @@ async function metric(name: string): Promise<string | undefined> {
   const text = await (await fetch(`http://127.0.0.1:${PORT}/metrics`)).text();
   return text
     .split('\n')
-    .find((line) => line.startsWith(`${name} `))
-    ?.split(' ')[1];
+    .find((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
+    ?.split(' ')
+    .at(-1);
 }
 
 /** As the spool has them: only while no producer runs. */
@@ -171,7 +172,7 @@ export default async (guest: Guest): Promise<void> => {
     });
     guest.report('named', {
       unconfined: (await kernelState())?.unconfined,
-      metric: await metric('producer_kernel_containers_unconfined'),
+      metric: await metric('alert_throttle_producer_kernel_containers_unconfined'),
     });
 
     writeFileSync(`${POLICIES}/web.yaml`, policy('Block', TCP));

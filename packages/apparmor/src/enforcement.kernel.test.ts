@@ -13,9 +13,9 @@ describe.each(KERNELS)('enforcement by AppArmor, kernel %s', (kernel) => {
       kernel,
       lsm: APPARMOR_ONLY,
       scenarios: [{ module: 'packages/apparmor/scenarios/enforcement.ts' }],
-      timeoutMs: 900_000,
+      timeoutMs: 1_500_000,
     }));
-  });
+  }, 1_600_000);
 
   function report(name: string): Report {
     const line = lines.find((one) => one.name === name);

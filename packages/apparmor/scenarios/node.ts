@@ -17,15 +17,14 @@ export class ConfiningNode extends EnforcingNode {
     super({ ...options, enforcer: 'apparmor' });
   }
 
-  override startOptions(name: string): { readonly apparmorProfile: string } {
+  override readonly startOptions = (name: string): { readonly apparmorProfile: string } => {
     const apparmorProfile = nameOf(name);
     loadProfile(allowingProfile(apparmorProfile));
     return { apparmorProfile };
-  }
+  };
 
-  override refusals(ruleSet: RuleSet): readonly string[] {
-    return inexpressible(ruleSet).map(({ reason }) => reason);
-  }
+  override readonly refusals = (ruleSet: RuleSet): readonly string[] =>
+    inexpressible(ruleSet).map(({ reason }) => reason);
 
   override protect(container: Container, ruleSet: RuleSet, starting = false): void {
     loadProfile(profileOf(ruleSet, { name: nameOf(container.name) }));

@@ -23,12 +23,12 @@ describe.each(KERNELS)('policy vectors by AppArmor, kernel %s', (kernel) => {
       kernel,
       lsm: APPARMOR_ONLY,
       scenarios: [{ module: 'packages/apparmor/scenarios/policy-vectors.ts' }],
-      timeoutMs: 900_000,
+      timeoutMs: 1_500_000,
     });
     for (const { name, data } of lines)
       if (name === 'vector')
         seen.set(`${String(data['group'])}: ${String(data['vector'])}`, data as unknown as Seen);
-  });
+  }, 1_600_000);
 
   describe.each(vectorGroups)('$name', ({ name: group, vectors }) => {
     it.each(vectors)('$name', (vector: PolicyVector) => {

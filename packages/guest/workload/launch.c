@@ -96,6 +96,29 @@ static void confine(const char *profile)
 	close(file);
 }
 
+/*
+ * Node talks to its children through sockets, which a profile may refuse, those that are open already too. So a confined
+ * program has pipes, and processes outside of the container carry what goes through them. Ends with `from`.
+ */
+static pid_t carry(int from, int to, const int *others)
+{
+	char bytes[4096];
+	pid_t carrier = fork();
+
+	must(carrier >= 0, "fork");
+	if (carrier)
+		return carrier;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (int i = 0; i < 4; i++)
+		if (others[i] != from && others[i] != to)
+			close(others[i]);
+	for (ssize_t length; (length = read(from, bytes, sizeof(bytes))) > 0; )
+		for (ssize_t at = 0, done; at < length; at += done)
+			if ((done = write(to, bytes + at, length - at)) < 0)
+				_exit(0);
+	_exit(0);
+}
+
 static void wait_for_line(void)
 {
 	char byte, text[64];
@@ -140,11 +163,18 @@ int main(int argc, char **argv)
 	struct clone_args how = {
 		.flags = CLONE_INTO_CGROUP | new, .exit_signal = SIGCHLD, .cgroup = (uint64_t)folder,
 	};
+	int pipes[4] = { -1, -1, -1, -1 };
+	pid_t carrier = 0;
+
+	if (profile)
+		must(pipe2(pipes, O_CLOEXEC) == 0 && pipe2(pipes + 2, O_CLOEXEC) == 0, "pipes");
 	pid_t child = syscall(SYS_clone3, &how, sizeof(how));
 
 	must(child >= 0, "clone3");
 	if (child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (profile)
+			must(dup2(pipes[0], STDIN_FILENO) >= 0 && dup2(pipes[3], STDOUT_FILENO) >= 0, "use the pipes");
 		if (new & CLONE_NEWNS)
 			enter_root(root);
 		if (waits)
@@ -154,7 +184,15 @@ int main(int argc, char **argv)
 		execvp(argv[optind], argv + optind);
 		must(0, argv[optind]);
 	}
+	if (profile) {
+		carry(STDIN_FILENO, pipes[1], pipes);
+		carrier = carry(pipes[2], STDOUT_FILENO, pipes);
+		for (int i = 0; i < 4; i++)
+			close(pipes[i]);
+	}
 	must(waitpid(child, &status, 0) == child, "wait for the program");
+	if (carrier)
+		waitpid(carrier, NULL, 0);
 	if (WIFSIGNALED(status))
 		return 128 + WTERMSIG(status);
 	return WEXITSTATUS(status);

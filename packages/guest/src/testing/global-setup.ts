@@ -1,6 +1,14 @@
 // Vitest's global setup of the kernel tests: makes what they share before two workers want it at once, or says at once
 // what is missing.
-import { addon, bpfObject, findToolchain, make, type Missing } from '@alert-throttle/native/build';
+import {
+  addon,
+  APPARMOR_OBJECT,
+  APPARMOR_SOURCE,
+  bpfObject,
+  findToolchain,
+  make,
+  type Missing,
+} from '@alert-throttle/native/build';
 import { provide, type Need } from '@alert-throttle/stack';
 import type { Log } from '../cache.ts';
 import { KERNELS } from '../kernels.ts';
@@ -18,7 +26,8 @@ async function provideBuild(log: Log): Promise<void> {
   await provide(Object.fromEntries(needs), { log });
   const { found } = findToolchain();
   if (found === undefined) return;
-  for (const product of [bpfObject(found), addon(found, false)])
+  const objects = [bpfObject(found), bpfObject(found, APPARMOR_SOURCE, APPARMOR_OBJECT)];
+  for (const product of [...objects, addon(found, false)])
     if (await make(product)) log(`Built ${product.output}`);
 }
 

@@ -58,14 +58,10 @@ export class EnforcingNode {
   }
 
   /** How a container of that name has to be started for this node to enforce anything in it. */
-  startOptions(_name: string): Pick<ContainerOptions, 'apparmorProfile'> {
-    return {};
-  }
+  readonly startOptions: (name: string) => Pick<ContainerOptions, 'apparmorProfile'> = () => ({});
 
   /** Why this node refuses the rule set; empty: it does not. */
-  refusals(_ruleSet: RuleSet): readonly string[] {
-    return [];
-  }
+  readonly refusals: (ruleSet: RuleSet) => readonly string[] = () => [];
 
   /** Undefined: nothing is throttled. */
   limit(limits: Limits | undefined): void {

@@ -11,6 +11,7 @@ import { KernelError } from './errors.ts';
 import { Kernel, type KernelParts } from './kernel.ts';
 import * as layout from './layout.ts';
 import { Maps } from './maps.ts';
+import { enterOwnLinks } from './own-links.ts';
 import { objectDigest, Pins, unpinAll, type PinnedSet } from './pins.ts';
 import { adoptMaps, adoptSet, loadAndAttach, openObject, pinSet } from './program-set.ts';
 import { Settings } from './settings.ts';
@@ -84,6 +85,12 @@ function open(opening: Opening): Kernel {
           pins.createSet(Math.max(active, ...found.map(({ generation }) => generation)) + 1, digest),
         );
   owned.push(...parts.programs.flatMap(({ handle, link }) => [handle, link]));
+  enterOwnLinks(
+    binding,
+    parts.maps,
+    parts.programs.map(({ link }) => link),
+    current,
+  );
   return new Kernel({ ...parts, owned, initMntNs, notes: sizeNotes(parts.maps, entries) });
 }
 

@@ -4,13 +4,14 @@ import type { KernelCode } from './errors.ts';
 
 const places = { pinDir: '/sys/fs/bpf/alert-throttle', cgroupRoot: '/sys/fs/cgroup' };
 const [PTRACE, ADMIN, PERFMON, BPF] = [1n << 19n, 1n << 21n, 1n << 38n, 1n << 39n] as const;
+const [OVERRIDE, SEARCH] = [1n << 1n, 1n << 2n] as const;
 const good: EnvironmentFacts = {
   btf: true,
   lsm: 'lockdown,capability,landlock,yama,apparmor,bpf\n',
   lockdown: 'none [integrity] confidentiality\n',
   cgroupFs: 0x63677270,
   pinFs: 0xcafe4a11,
-  capabilities: PTRACE | PERFMON | BPF,
+  capabilities: PTRACE | SEARCH | PERFMON | BPF,
 };
 
 function refusal(facts: Partial<EnvironmentFacts>): unknown {
@@ -23,17 +24,23 @@ function refusal(facts: Partial<EnvironmentFacts>): unknown {
 }
 
 describe('the environment', () => {
-  test('CAP_SYS_ADMIN stands for CAP_BPF and CAP_PERFMON, and lockdown is not in every kernel', () => {
+  test('wider capabilities stand for narrower ones, and lockdown is not in every kernel', () => {
     expect(refusal({})).toBeUndefined();
-    expect(refusal({ capabilities: ADMIN | PTRACE })).toBeUndefined();
+    expect(refusal({ capabilities: ADMIN | PTRACE | SEARCH })).toBeUndefined();
+    expect(refusal({ capabilities: ADMIN | PTRACE | OVERRIDE })).toBeUndefined();
     expect(refusal({ lockdown: undefined })).toBeUndefined();
   });
 
   test.each<[KernelCode, string, Partial<EnvironmentFacts>]>([
-    ['NO_PERMISSION', 'CAP_PERFMON', { capabilities: BPF | PTRACE }],
-    ['NO_PERMISSION', 'CAP_BPF', { capabilities: PERFMON | PTRACE }],
-    ['NO_PERMISSION', 'CAP_SYS_PTRACE', { capabilities: BPF | PERFMON | ADMIN }],
-    ['NO_PERMISSION', 'CAP_SYS_PTRACE and CAP_PERFMON and CAP_BPF', { capabilities: 0n }],
+    ['NO_PERMISSION', 'lacks CAP_PERFMON', { capabilities: SEARCH | BPF | PTRACE }],
+    ['NO_PERMISSION', 'lacks CAP_BPF', { capabilities: SEARCH | PERFMON | PTRACE }],
+    ['NO_PERMISSION', 'lacks CAP_SYS_PTRACE', { capabilities: SEARCH | BPF | PERFMON | ADMIN }],
+    ['NO_PERMISSION', 'lacks CAP_DAC_READ_SEARCH', { capabilities: BPF | PERFMON | PTRACE | ADMIN }],
+    [
+      'NO_PERMISSION',
+      'CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH and CAP_PERFMON and CAP_BPF',
+      { capabilities: 0n },
+    ],
     ['NO_BTF', '/sys/kernel/btf/vmlinux', { btf: false }],
     ['LOCKDOWN', 'confidentiality', { lockdown: 'none integrity [confidentiality]\n' }],
     ['NO_BPF_LSM', 'without bpf', { lsm: 'lockdown,capability,yama,apparmor' }],

@@ -7,10 +7,24 @@ import { KernelError } from './errors.ts';
 const BPF_FS_MAGIC = 0xcafe4a11;
 const CGROUP2_MAGIC = 0x63677270;
 
-/** Numbers in linux/capability.h. To see the namespaces and the roots of other processes, and to load programs. */
-const NEEDED_CAPABILITIES = { CAP_SYS_PTRACE: 19, CAP_PERFMON: 38, CAP_BPF: 39 } as const;
+/**
+ * Numbers in linux/capability.h. To see the namespaces and the roots of other processes, to follow links in folders that
+ * containers keep to themselves, and to load programs.
+ */
+const NEEDED_CAPABILITIES = {
+  CAP_SYS_PTRACE: 19,
+  CAP_DAC_READ_SEARCH: 2,
+  CAP_PERFMON: 38,
+  CAP_BPF: 39,
+} as const;
 const CAP_SYS_ADMIN = 21;
-const INCLUDED_IN_SYS_ADMIN: readonly string[] = ['CAP_PERFMON', 'CAP_BPF'];
+const CAP_DAC_OVERRIDE = 1;
+/** What else would do. */
+const INCLUDED_IN: Readonly<Record<string, number>> = {
+  CAP_DAC_READ_SEARCH: CAP_DAC_OVERRIDE,
+  CAP_PERFMON: CAP_SYS_ADMIN,
+  CAP_BPF: CAP_SYS_ADMIN,
+};
 
 export interface EnvironmentFacts {
   readonly btf: boolean;
@@ -51,7 +65,7 @@ export function checkEnvironment(facts: EnvironmentFacts, { pinDir, cgroupRoot }
 function capabilityProblem({ capabilities }: EnvironmentFacts): KernelError | undefined {
   const has = (number: number) => ((capabilities >> BigInt(number)) & 1n) === 1n;
   const missing = Object.entries(NEEDED_CAPABILITIES)
-    .filter(([name, number]) => !has(number) && !(has(CAP_SYS_ADMIN) && INCLUDED_IN_SYS_ADMIN.includes(name)))
+    .filter(([name, number]) => !has(number) && !has(INCLUDED_IN[name] ?? number))
     .map(([name]) => name);
   if (missing.length === 0) return undefined;
   return new KernelError(
@@ -107,6 +121,11 @@ function mountProblem(
       'Mount it: mount -t bpf bpf /sys/fs/bpf; in a container, mount the host path /sys/fs/bpf.',
     );
   return undefined;
+}
+
+/** Whether a filter decides on the system calls of this process. */
+export function isUnderSeccomp(): boolean {
+  return /^Seccomp:\s*2$/m.test(textOf('/proc/self/status') ?? '');
 }
 
 function textOf(file: string): string | undefined {

@@ -7,8 +7,11 @@ export {
   APPARMOR_OBJECT,
   APPARMOR_SOURCE,
   BPF_OBJECT,
+  BPF_SOURCE,
   bpfObject,
   BUILD,
   ROOT,
+  type CrossBuild,
 } from './products.ts';
 export { describeMissing, findToolchain, onPath, type Missing, type Toolchain } from './toolchain.ts';
+export { provideArm64, type Arm64 } from './arm64.ts';

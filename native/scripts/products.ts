@@ -28,8 +28,9 @@ export function bpfObject(
   source: string = BPF_SOURCE,
   output: string = BPF_OBJECT,
   defines: readonly string[] = [],
+  arch: string = process.arch,
 ): Product {
-  const target = TARGET_ARCH[process.arch === 'arm64' ? 'arm64' : 'x64'];
+  const target = TARGET_ARCH[arch === 'arm64' ? 'arm64' : 'x64'];
   return {
     output,
     inputs: [...new Set([source, ...bpfSources()])],
@@ -69,17 +70,27 @@ function bpfSources(): string[] {
   return filesUnder(join(ROOT, 'bpf'), ['.c', '.h']).filter((file) => !file.startsWith(tests));
 }
 
+/** Where an addon for another machine goes, and where its compiler finds that machine's libraries. */
+export interface CrossBuild {
+  readonly output: string;
+  readonly flags: readonly string[];
+}
+
 /**
  * libbpf is linked dynamically, as Debian's static one is not position-independent; the C++ library statically, so that
  * the addon runs beside whatever Node was built with. The headers of Node-API come from npm: nothing is downloaded, and
  * the same file serves every Node from version 18.
  */
-export function addon({ cxx }: Toolchain, sanitized = false): Product {
+export function addon(
+  { cxx }: Pick<Toolchain, 'cxx'>,
+  sanitized = false,
+  { output, flags }: CrossBuild = { output: sanitized ? ADDON_ASAN : ADDON, flags: [] },
+): Product {
   const nodeAddonApi = dirname(require.resolve('node-addon-api/package.json'));
   const nodeApiHeaders = dirname(require.resolve('node-api-headers/package.json'));
   const sources = filesUnder(join(ROOT, 'native', 'src'), ['.cc']);
   return {
-    output: sanitized ? ADDON_ASAN : ADDON,
+    output,
     inputs: [
       ...sources,
       ...filesUnder(join(ROOT, 'native', 'src'), ['.h']),
@@ -108,6 +119,7 @@ export function addon({ cxx }: Toolchain, sanitized = false): Product {
         join(nodeApiHeaders, 'include'),
         '-I',
         join(ROOT, 'bpf', 'include'),
+        ...flags,
         ...sources,
         '-Wl,-z,relro,-z,now',
         ...(sanitized ? [] : ['-static-libstdc++', '-static-libgcc', '-s']),

@@ -2,20 +2,24 @@
  * Starts a program the way a container runtime does: born in its cgroup and its namespaces, on a root of its own. Or,
  * with --join, beside a process that is in a container already, as `exec` into one does.
  *
- *   launch --cgroup DIR [--new mnt,pid,net,ipc,uts,cgroup] [--root DIR] [--uid N] [--apparmor NAME] [--wait] -- PROGRAM ARG...
+ *   launch --cgroup DIR [--new mnt,pid,net,ipc,uts,cgroup] [--root DIR] [--uid N] [--apparmor NAME] [--wait] [--no-bpf] -- PROGRAM ARG...
  *   launch --cgroup DIR --join PID [--uid N] [--apparmor NAME] -- PROGRAM ARG...
  *
  * With --wait it says {"op":"born","ret":<pid>} and runs the program when a line comes in: whoever watches can know the
- * container first. Ends as the program does.
+ * container first. With --no-bpf a seccomp filter refuses bpf(2), as profiles of container engines do. Ends as the
+ * program does.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <grp.h>
+#include <linux/filter.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,6 +123,20 @@ static pid_t carry(int from, int to, const int *others)
 	_exit(0);
 }
 
+static void refuse_bpf(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_bpf, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(filter) / sizeof(*filter), filter };
+
+	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "give up privileges to come");
+	must(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0, "refuse bpf(2)");
+}
+
 static void wait_for_line(void)
 {
 	char byte, text[64];
@@ -135,10 +153,10 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "cgroup", 1, NULL, 'c' }, { "new", 1, NULL, 'n' }, { "root", 1, NULL, 'r' }, { "uid", 1, NULL, 'u' },
 		{ "wait", 0, NULL, 'w' },   { "join", 1, NULL, 'j' }, { "apparmor", 1, NULL, 'a' },
-		{ NULL, 0, NULL, 0 },
+		{ "no-bpf", 0, NULL, 'b' }, { NULL, 0, NULL, 0 },
 	};
 	const char *cgroup = NULL, *root = NULL, *profile = NULL;
-	int uid = 0, waits = 0, beside = 0, status;
+	int uid = 0, waits = 0, beside = 0, no_bpf = 0, status;
 	uint64_t new = 0;
 
 	for (int one; (one = getopt_long(argc, argv, "+", options, NULL)) >= 0; ) {
@@ -150,6 +168,7 @@ int main(int argc, char **argv)
 		case 'w': waits = 1; break;
 		case 'j': beside = atoi(optarg); break;
 		case 'a': profile = optarg; break;
+		case 'b': no_bpf = 1; break;
 		default: return 125;
 		}
 	}
@@ -181,6 +200,8 @@ int main(int argc, char **argv)
 			wait_for_line();
 		if (uid)
 			become(uid);
+		if (no_bpf)
+			refuse_bpf();
 		execvp(argv[optind], argv + optind);
 		must(0, argv[optind]);
 	}

@@ -86,7 +86,7 @@ const struct operation *find_operation(const char *name)
 {
 	static const struct operation *const tables[] = {
 		file_operations, descriptor_operations, network_operations, namespace_operations, capability_operations,
-		run_operations,
+		run_operations, attack_operations,
 	};
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++)

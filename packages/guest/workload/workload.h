@@ -39,7 +39,7 @@ struct operation {
 };
 
 extern const struct operation file_operations[], descriptor_operations[], network_operations[],
-	namespace_operations[], capability_operations[], run_operations[];
+	namespace_operations[], capability_operations[], run_operations[], attack_operations[];
 
 /* NULL where there is none of that name. */
 const struct operation *find_operation(const char *name);

@@ -1,6 +1,8 @@
 // Runs in the guest: what openKernel says where something is missing that it needs. Each in a process of its own.
 import { spawnSync } from 'node:child_process';
-import type { Guest } from '@alert-throttle/guest/inside';
+import { makeCgroup, type Guest } from '@alert-throttle/guest/inside';
+
+const LAUNCH = '/w/.guest/bin/launch';
 
 const OPEN = `
 import { openKernel } from '@alert-throttle/kernel';
@@ -37,17 +39,16 @@ export default (guest: Guest): void => {
   const { scope } = guest.args as { readonly scope: 'machine' | 'process' };
   guest.report('as root', { result: open({}) });
   if (scope === 'machine') return;
-  guest.report('no more than needed', {
-    result: open({}, withCapabilities('bpf', 'perfmon', 'sys_ptrace', 'dac_read_search')),
-  });
-  guest.report('without ptrace', { result: open({}, withCapabilities('bpf', 'perfmon', 'dac_read_search')) });
-  guest.report('without search', { result: open({}, withCapabilities('bpf', 'perfmon', 'sys_ptrace')) });
-  guest.report('without perfmon', {
-    result: open({}, withCapabilities('bpf', 'sys_ptrace', 'dac_read_search')),
-  });
-  guest.report('without bpf', {
-    result: open({}, withCapabilities('perfmon', 'sys_ptrace', 'dac_read_search')),
-  });
+  const needed = ['bpf', 'perfmon', 'sys_ptrace', 'dac_read_search'];
+  const without = (one: string): string[] => withCapabilities(...needed.filter((name) => name !== one));
+  guest.report('no more than needed', { result: open({}, withCapabilities(...needed)) });
+  guest.report('without ptrace', { result: open({}, without('sys_ptrace')) });
+  guest.report('without search', { result: open({}, without('dac_read_search')) });
+  guest.report('without perfmon', { result: open({}, without('perfmon')) });
+  guest.report('without bpf', { result: open({}, without('bpf')) });
+  makeCgroup('no-bpf');
+  const confined = [LAUNCH, '--cgroup', '/sys/fs/cgroup/no-bpf', '--no-bpf', '--'];
+  guest.report('without bpf(2)', { result: open({}, confined) });
   guest.report('another filesystem', { result: open({ pinDir: '/run/alert-throttle' }) });
   guest.report('root of the filesystem', { result: open({ pinDir: '/sys/fs/bpf' }) });
   const readOnly = 'mount -o remount,bind,ro /sys/fs/bpf && exec "$@"';

@@ -221,6 +221,11 @@ function isMountedWhole(path: string, mountinfo: string): boolean {
   return last?.[3] === '/';
 }
 
+/** Whether a filter decides on the system calls of this process. */
+export function isUnderSeccomp(): boolean {
+  return /^Seccomp:\s*2$/m.test(textOf('/proc/self/status') ?? '');
+}
+
 function textOf(file: string): string | undefined {
   try {
     return readFileSync(file, 'utf8');

@@ -13,6 +13,7 @@ import { handOver } from './handover.ts';
 import { Kernel, type KernelParts } from './kernel.ts';
 import * as layout from './layout.ts';
 import { Maps } from './maps.ts';
+import { enterOwnLinks } from './own-links.ts';
 import { objectDigest, Pins, unpinAll, type PinnedSet } from './pins.ts';
 import { adoptMaps, adoptSet, loadAndAttach, openObject, pinSet, programsOf } from './program-set.ts';
 import { Settings } from './settings.ts';
@@ -97,6 +98,12 @@ function open(opening: Opening): Kernel {
       ? adopt(opening, current)
       : load(opening, pins.createSet(next, digest));
   owned.push(...parts.programs.flatMap(({ handle, link }) => [handle, link]));
+  enterOwnLinks(
+    binding,
+    parts.maps,
+    parts.programs.map(({ link }) => link),
+    current,
+  );
   const notes = [...pins.others().map(otherLayout), ...sizeNotes(parts.maps, entries)];
   return new Kernel({ ...parts, enforcer, owned, initMntNs, notes });
 }

@@ -8,6 +8,7 @@ import {
   type ObjectFile,
   type ObjectProgram,
 } from '@alert-throttle/native';
+import { isUnderSeccomp } from './environment.ts';
 import { KernelError } from './errors.ts';
 import { namesIn, type PinnedSet } from './pins.ts';
 
@@ -252,7 +253,9 @@ function loadError(error: unknown): unknown {
   if (error.code === 'EPERM')
     return new KernelError(
       'NO_PERMISSION',
-      `the kernel refused the programs: ${error.message}`,
+      isUnderSeccomp()
+        ? `the kernel refused the programs, and a seccomp filter is on this process: ${error.message}`
+        : `the kernel refused the programs: ${error.message}`,
       'With the capabilities in place, a seccomp profile without bpf(2) is the usual reason: allow it, or run unconfined.',
       options,
     );

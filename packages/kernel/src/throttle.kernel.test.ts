@@ -56,8 +56,8 @@ describe.each(KERNELS)('kernel %s', (kernel) => {
       { module: `${SCENARIOS}/wide.ts`, args: { containers: CONTAINERS } },
     ];
     const memoryMb = 1536 + Math.ceil(CONTAINERS / 4);
-    ({ lines } = await runGuestOrThrow({ kernel, scenarios, memoryMb, timeoutMs: 880_000 }));
-  });
+    ({ lines } = await runGuestOrThrow({ kernel, scenarios, memoryMb, timeoutMs: 1_700_000 }));
+  }, 1_800_000);
 
   it('keeps thresholds and reports for the reader when the ring is full at the crossing', () => {
     const full = report('full');

@@ -4,6 +4,9 @@ import { CountReporter } from './packages/test-kit/src/count-reporter.ts';
 const folders = '{packages,services,infra,schemas,native,bench,e2e}';
 const outside = ['**/node_modules/**', '**/.stack*/**'];
 
+/** A kernel in a guest, whose producer talks to the servers of the host. */
+const withStackAndKernel = 'e2e/**/*.kernel.test.ts';
+
 /** Projects that talk to the real Kafka, registry and Redis; they run after the unit tests, one after the other. */
 const withStack = {
   globalSetup: ['packages/test-kit/src/global-setup.ts'],
@@ -32,7 +35,7 @@ export default defineConfig({
         test: {
           name: 'kernel',
           include: [`${folders}/**/*.kernel.test.ts`],
-          exclude: outside,
+          exclude: [...outside, withStackAndKernel],
           globalSetup: ['packages/guest/src/testing/global-setup.ts'],
           // Kernels run in software emulation; a guest that hangs is ended by the harness, which says more.
           testTimeout: 900_000,
@@ -44,12 +47,26 @@ export default defineConfig({
       {
         test: {
           ...withStack,
+          name: 'kernel with servers',
+          include: [withStackAndKernel],
+          exclude: outside,
+          globalSetup: ['packages/guest/src/testing/global-setup.ts', ...withStack.globalSetup],
+          testTimeout: 900_000,
+          hookTimeout: 900_000,
+          // The servers and a guest are enough for one machine.
+          maxWorkers: 1,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          ...withStack,
           name: 'integration',
           include: [`${folders}/**/*.int.test.ts`],
           exclude: outside,
           // Tests wait more than they work, but each file may have services of its own, and so does the stack.
           maxWorkers: 2,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
       {
@@ -60,7 +77,7 @@ export default defineConfig({
           exclude: outside,
           // A file that disturbs a server has one of its own, so that it does not hit a neighbour. They wait most of the time.
           maxWorkers: 3,
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 4 },
         },
       },
     ],

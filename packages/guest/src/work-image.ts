@@ -38,7 +38,7 @@ export interface WorkOptions {
 }
 
 /** Folders of the checkout that have code. */
-const SOURCES = ['packages', 'services', 'infra', 'schemas', 'native', 'bpf', 'bench'];
+const SOURCES = ['packages', 'services', 'infra', 'schemas', 'native', 'bpf', 'bench', 'e2e'];
 const LEFT_OUT = /^(?:\..*|node_modules|coverage)$/;
 
 /** What the run program inside reads, and the host writes. */

@@ -36,13 +36,21 @@ describe('attacks', () => {
     expect(seen.get('pins')).toEqual({ results: [REFUSED, REFUSED, REFUSED] });
   });
 
-  it('throttles attempts on our maps', () => {
+  it('refuses our maps and programs to every container, throttles its attempts, and leaves those of others alone', () => {
     const attempt = {
       good: 0,
       failed: { [REFUSED]: 500 },
       events: [...Array<string>(5).fill('tampering'), 'threshold'],
+      by: ['/usr/bin/workload'],
     };
-    expect(seen.get('attempts')).toEqual({ results: [attempt, attempt] });
+    expect(seen.get('attempts')).toEqual({
+      results: [
+        { name: 'settings', ...attempt, what: [1] },
+        { name: 'own_links', ...attempt, what: [1] },
+        { name: 'at_file_open', ...attempt, what: [2] },
+        { name: 'other', good: 500, failed: {}, events: [], what: [], by: [] },
+      ],
+    });
   });
 
   it('a container keeps its cgroups when there is no room for all', () => {

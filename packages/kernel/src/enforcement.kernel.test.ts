@@ -18,7 +18,9 @@ describe.each(KERNELS)('kernel %s', (kernel) => {
   const report = (name: string): Report => reportOf(lines, name);
 
   beforeAll(async () => {
-    const scenarios = ['floods', 'abandoned'].map((name) => ({ module: `${SCENARIOS}/${name}.ts` }));
+    const scenarios = ['floods', 'abandoned', 'entries'].map((name) => ({
+      module: `${SCENARIOS}/${name}.ts`,
+    }));
     ({ lines } = await runGuestOrThrow({ kernel, scenarios, timeoutMs: 600_000 }));
   });
 
@@ -121,6 +123,60 @@ describe.each(KERNELS)('kernel %s', (kernel) => {
       BigInt(String(emitted)) + BigInt(String(lost)) + BigInt(String(dropped)),
     );
     expect(lost).toBe('0');
+  });
+
+  it('judges what comes by `runc exec` under posture block, and counts it', () => {
+    const { started, entered, ...rest } = report('exec under posture');
+    // Nothing that runc itself does on its way in.
+    expect([started, entered]).toEqual([[], []]);
+    expect(rest).toEqual({
+      allowed: 'public',
+      refused: ['EACCES', 'EACCES'],
+      failed: { EACCES: 50 },
+      run: { status: expect.toSatisfy((one) => one !== 0) as number, isRefused: true },
+      alerts: [
+        'open /opt/unlisted DefaultPosture Permission denied',
+        'exec /usr/bin/busybox DefaultPosture Permission denied',
+      ],
+      counted: 53,
+      raised: 53,
+    });
+  });
+
+  it('keeps containers apart in the pid namespace of the host', () => {
+    expect(report('pid namespace of the host')).toEqual({
+      failed: { EACCES: 200 },
+      isThatOfHost: true,
+      whose: { own: 2, others: 0 },
+      pids: true,
+      entry: { matched: 200, dropped: 198 },
+    });
+  });
+
+  it('keeps containers apart that share a pid namespace', () => {
+    expect(report('one pid namespace')).toEqual({
+      isOne: true,
+      outcomes: [
+        { good: 0, failed: { EACCES: 100 } },
+        { good: 0, failed: { EACCES: 70 } },
+        { good: 30, failed: {} },
+      ],
+      entries: [{ matched: 100, dropped: 98 }, { matched: 70, dropped: 68 }, null],
+      alerts: [2, 2, 30],
+      thresholds: [1, 1, 0],
+    });
+  });
+
+  it('follows a container into cgroups that it makes itself', () => {
+    expect(report('cgroups of its own')).toEqual({
+      made: '',
+      moved: '',
+      refused: { EACCES: 60 },
+      again: ['', '', '', { EACCES: 40 }],
+      whose: { own: 2, others: 0 },
+      thresholds: 1,
+      entry: { matched: 100, dropped: 98 },
+    });
   });
 
   it('goes on refusing and counting when its process was killed, and is adopted by the next', () => {

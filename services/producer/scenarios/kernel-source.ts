@@ -2,6 +2,7 @@
 // what of all this lies in the spool, as there is no Kafka here. Its reports are asserted in kernel-source.kernel.test.ts.
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Alert } from '@alert-throttle/alert';
 import {
   CGROUPS,
@@ -27,6 +28,8 @@ const PATIENCE_MS = 600_000;
 
 const OLD = `${'a'.repeat(63)}1`;
 const NEW = `${'b'.repeat(63)}2`;
+/** Tries all the time while the producer starts again. */
+const STEADY = `${'c'.repeat(63)}3`;
 const FILES = { '/etc/secret': 's', '/etc/watched': 'w', '/etc/free': 'f' };
 
 function policy(secretAction: string): string {
@@ -53,7 +56,7 @@ spec:
 `;
 }
 
-const LABELS_TEXT = [OLD, NEW]
+const LABELS_TEXT = [OLD, NEW, STEADY]
   .map(
     (id, index) => `
   - match: { id: ${id.slice(0, 12)} }
@@ -170,6 +173,23 @@ async function tryAll(container: Container): Promise<Record<string, string>> {
   };
 }
 
+/** One try after the other for as long as the work lasts: what each came to. */
+async function tryingDuring<T>(
+  container: Container,
+  work: Promise<T>,
+): Promise<{ result: T; outcomes: Record<string, number> }> {
+  const outcomes: Record<string, number> = {};
+  const over = work.then(
+    () => true,
+    () => true,
+  );
+  do {
+    const outcome = errnoOf(await container.do('open', '/etc/secret', 'r'));
+    outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+  } while (!(await Promise.race([over, sleep(5, false)])));
+  return { result: await work, outcomes };
+}
+
 async function untilSecret(container: Container, expected: string): Promise<string> {
   return until(`the secret to be ${expected}`, async () => {
     const now = errnoOf(await container.do('open', '/etc/secret', 'r'));
@@ -182,6 +202,7 @@ export default async (guest: Guest): Promise<void> => {
   writeFileSync(`${POLICIES}/web.yaml`, policy('Block'));
   writeFileSync(LABELS, `containers:${LABELS_TEXT}\n`);
   const old = await startContainer(OLD, { files: FILES });
+  const steady = await startContainer(STEADY, { files: FILES });
   let producer: ChildProcess | undefined;
   try {
     const first = await startProducer();
@@ -217,12 +238,13 @@ export default async (guest: Guest): Promise<void> => {
     await old.stop();
     const frozen = freeze(fresh);
     const before = frozen();
-    const second = await startProducer();
+    const { result: second, outcomes } = await tryingDuring(steady, startProducer());
     producer = second.child;
     guest.report('left frozen by a kill', { before, after: frozen() });
     guest.report('started again', { ...second.state });
-    await fresh.stop();
-    await until('the container to be forgotten', async () => (await kernelState())?.containers === 0);
+    guest.report('while it started again', { outcomes });
+    for (const one of [fresh, steady]) await one.stop();
+    await until('the containers to be forgotten', async () => (await kernelState())?.containers === 0);
     guest.report('stopped', { code: await end(producer, 'SIGTERM') });
     guest.report('detached', { ...alertctl('kernel', 'detach') });
   } finally {

@@ -9,8 +9,9 @@ export {
   type ContainerOptions,
 } from './container.ts';
 export type { Guest, Scenario } from './guest.ts';
+export { hostPort } from './host-port.ts';
 export { loadModules } from './modules.ts';
 export { DYNAMIC_PROGRAM, LOADER, makeRoot, type RootOptions } from './root-fs.ts';
-export { startRunc, type RuncOptions } from './runc.ts';
+export { startRunc, type RuncContainer, type RuncOptions } from './runc.ts';
 export { until } from './wait.ts';
 export { Workload, type Operation, type Reply } from './workload.ts';

@@ -252,25 +252,47 @@ async function pins(guest: Guest, node: EnforcingNode): Promise<void> {
   node.forget(container);
 }
 
-/** Anyone can ask for our maps, in a loop, without any rule. */
+/** Anyone can ask for our maps and programs, in a loop, without any rule; for those of others, too, and gets them. */
 async function attempts(guest: Guest, node: EnforcingNode): Promise<void> {
-  const maps = JSON.parse(await command('bpftool', '-j', 'map', 'show')) as { id: number; name?: string }[];
+  const other = ['type', 'array', 'key', '4', 'value', '4', 'entries', '1', 'name', 'other'];
+  await command('bpftool', 'map', 'create', '/sys/fs/bpf/other', ...other);
+  const maps = await listed('map');
+  const idOf = (objects: readonly Listed[], name: string): number =>
+    objects.find((one) => one.name === name)?.id ?? 0;
+  const wanted = [
+    ['settings', 'map', idOf(maps, 'settings')],
+    ['own_links', 'map', idOf(maps, 'own_links')],
+    ['at_file_open', 'prog', idOf(await listed('prog'), 'at_file_open')],
+    ['other', 'map', idOf(maps, 'other')],
+  ] as const;
   const results: object[] = [];
   node.limit({ maxAlertPerSec: 5, throttleSec: 3600 });
-  for (const name of ['settings', 'own_links']) {
-    const id = maps.find((map) => map.name === name)?.id ?? 0;
+  for (const [name, kind, id] of wanted) {
     const container = await startContainer(`tampers-${name}`);
     node.watch(container);
     node.events();
-    const { good, failed } = await container.do('hammer', 500, 'bpf_get', 'map', id);
-    const events = node.events().map(({ type }) => type);
-    results.push({ good, failed, events });
+    const { good, failed } = await container.do('hammer', 500, 'bpf_get', kind, id);
+    const events = node.events();
+    results.push({
+      ...{ name, good, failed, events: events.map(({ type }) => type) },
+      what: [...new Set(events.flatMap((event) => (event.type === 'tampering' ? [event.args[0]] : [])))],
+      by: [...new Set(events.flatMap((event) => (event.type === 'tampering' ? [event.process] : [])))],
+    });
     await container.stop();
     node.forget(container);
     node.kernel.sweep();
   }
   node.limit(undefined);
   guest.report('attempts', { results });
+}
+
+interface Listed {
+  readonly id: number;
+  readonly name?: string;
+}
+
+async function listed(kind: 'map' | 'prog'): Promise<Listed[]> {
+  return JSON.parse(await command('bpftool', '-j', kind, 'show')) as Listed[];
 }
 
 /** More cgroups below one container's than there is room for. */

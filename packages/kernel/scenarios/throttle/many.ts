@@ -9,6 +9,8 @@ import { count, drain, HOUR, readDuring, readUntil, since } from './shared.ts';
 const PATH = '/run/many/secret';
 /** Each container tries so often, and by its number up to six times more. */
 const TIMES = 10;
+/** As often as a producer does: a look through thousands of windows is work. */
+const READ_MS = 1000;
 
 export async function many(guest: Guest, node: EnforcingNode, containers: number): Promise<void> {
   node.limit({ maxAlertPerSec: 2, throttleSec: HOUR });
@@ -21,6 +23,12 @@ export async function many(guest: Guest, node: EnforcingNode, containers: number
   const folder = join(CGROUPS, 'many');
   mkdirSync(folder);
   const ids: bigint[] = [];
+  const seconds: number[] = [];
+  let sinceMs = performance.now();
+  const lap = (): void => {
+    seconds.push(Math.round((performance.now() - sinceMs) / 100) / 10);
+    sinceMs = performance.now();
+  };
   const { pidNs, mntNs, rootDev, rootIno } = leader;
   for (let index = 0; index < containers; index++) {
     const path = join(folder, String(index));
@@ -34,13 +42,15 @@ export async function many(guest: Guest, node: EnforcingNode, containers: number
     if (index % 200 === 199) drain(node);
   }
   drain(node);
+  lap();
   const before = node.kernel.counters();
   const events: KernelEvent[] = [];
   const swarm = leader.do('swarm', folder, containers, TIMES, 'open', PATH, 'r');
-  const { good, failed } = await readDuring(node, swarm, events);
+  const { good, failed } = await readDuring(node, swarm, events, READ_MS);
   events.push(...drain(node));
   const entries = new Map(node.kernel.throttleMap().map((entry) => [entry.container, entry]));
   const sums = since(node, before);
+  lap();
 
   // Each goes with its report, which follows from its end alone.
   for (const [index] of ids.entries()) {
@@ -53,6 +63,7 @@ export async function many(guest: Guest, node: EnforcingNode, containers: number
     (all) => count(all, 'threshold') === count(all, 'thresholdEnded'),
     events,
   );
+  lap();
   const cells = new Map(ids.map((id) => [id, { alerts: 0, thresholds: 0, reports: 0, dropped: 0 }]));
   let strangers = 0;
   for (const event of events) {
@@ -67,7 +78,7 @@ export async function many(guest: Guest, node: EnforcingNode, containers: number
     }
   }
   guest.report('many', {
-    ...{ containers, good, failed, sums, strangers, times: TIMES },
+    ...{ containers, good, failed, sums, strangers, times: TIMES, seconds },
     left: node.kernel.throttleMap().filter(({ container }) => cells.has(container)).length,
     // One text per container: the serial line is slow.
     cells: [...cells].map(([id, { alerts, thresholds, reports, dropped }]) => {

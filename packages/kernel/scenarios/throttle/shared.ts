@@ -50,12 +50,13 @@ export async function readDuring<T>(
   node: EnforcingNode,
   work: Promise<T>,
   events: KernelEvent[],
+  pauseMs = 50,
 ): Promise<T> {
   const over = work.then(
     () => true,
     () => true,
   );
-  while (!(await Promise.race([over, sleep(50, false)]))) {
+  while (!(await Promise.race([over, sleep(pauseMs, false)]))) {
     node.kernel.sweep();
     events.push(...drain(node));
   }

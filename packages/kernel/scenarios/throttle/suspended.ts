@@ -1,4 +1,4 @@
-// The process that reads the rings is suspended for ten seconds: the kernel refuses and counts without it, and what the
+// The process that reads the rings is suspended for a minute: the kernel refuses and counts without it, and what the
 // rings have no room for meanwhile is announced when it goes on.
 import { spawn } from 'node:child_process';
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { noSecret, refuse, SECRET } from './shared.ts';
 const FACTS = '/run/suspended.containers';
 const READY = '/run/suspended.ready';
 const EVENTS = '/run/suspended.events';
-const SUSPENDED_NS = 10_000_000_000n;
+const SUSPENDED_NS = 60_000_000_000n;
 const THROTTLED = { alertThrottling: true, maxAlertPerSec: 5, throttleSec: 2 };
 
 interface Line {

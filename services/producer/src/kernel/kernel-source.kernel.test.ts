@@ -19,7 +19,7 @@ describe('the kernel source', () => {
 
   it('says that the node is armed after each kind of rule was tried, also when it takes over', () => {
     const armed = { armed: true, armedKinds: KINDS, disarmed: {}, policies: 1, policiesRefused: 0 };
-    expect(report('started')).toMatchObject({ ...armed, containers: 1 });
+    expect(report('started')).toMatchObject({ ...armed, containers: 2 });
     expect(report('started again')).toMatchObject(armed);
   });
 
@@ -28,6 +28,12 @@ describe('the kernel source', () => {
     expect(report('new container')).toEqual(TRIED);
     expect(report('without a producer')).toEqual(TRIED);
     expect(report('flood')).toMatchObject({ good: 0, failed: { EACCES: 50 } });
+  });
+
+  it('leaves no rule out for a moment while it starts again, with labels read and policies still to be read', () => {
+    const { outcomes } = report('while it started again') as { outcomes: Record<string, number> };
+    expect(Object.keys(outcomes)).toEqual(['EACCES']);
+    expect(outcomes['EACCES']).toBeGreaterThan(100);
   });
 
   it('follows its policies, and keeps the last ones that can be used', () => {
@@ -107,8 +113,8 @@ describe('the kernel source', () => {
   it('shows itself in alertctl, stays when it ends, and is taken down on demand', () => {
     const { status, out } = report('alertctl') as { status: number; out: string };
     expect(status).toBe(0);
-    expect(out).toContain('node armed: 1 policy in force, 2 containers');
-    expect(out).toMatch(/^shop\/guard-web +in force +2 +2 +0 +0$/m);
+    expect(out).toContain('node armed: 1 policy in force, 3 containers');
+    expect(out).toMatch(/^shop\/guard-web +in force +3 +3 +0 +0$/m);
     expect(out).toMatch(/at_bprm_check_security +attached/);
     expect(report('stopped')).toEqual({ code: 0 });
     expect(report('detached')).toMatchObject({

@@ -210,6 +210,11 @@ export class Scenario {
     return alerts.filter(({ ContainerID }) => containerId === undefined || ContainerID === containerId);
   }
 
+  /** The whole raw topic, by partition and offset. */
+  raw(): Promise<LoggedRecord[]> {
+    return this.#read(this.topics.raw);
+  }
+
   /** The alerts that lie there in the raw topic. */
   async rawAt(positions: readonly (LogPosition | null | undefined)[]): Promise<Alert[]> {
     const raw = await this.#read(this.topics.raw);

@@ -234,7 +234,7 @@ static __always_inline void at_begin_direct(struct at_place *place, struct at_wa
 /* First pass: fills all of `place` but the hash. */
 static __always_inline void at_pass_count(struct at_place *place, struct at_walk *w, const struct at_start *at)
 {
-	struct at_trail trail = { at->dentry, w };
+	struct at_trail trail = { .dentry = at->dentry, .walk = w };
 
 	at_begin_direct(place, w, at, AT_TO_COUNT);
 	bpf_loop(AT_STEPS_MAX, at_direct_count, &trail, 0);
@@ -265,7 +265,7 @@ static __always_inline void at_pass_hash(struct at_place *place, struct at_walk 
 /* Compares the components from `w->low` to `w->high` with those in map `names` from `w->names` on. */
 static __always_inline void at_pass_confirm(struct at_place *place, struct at_walk *w, const struct at_start *at)
 {
-	struct at_trail trail = { at->dentry, w };
+	struct at_trail trail = { .dentry = at->dentry, .walk = w };
 
 	at_begin_direct(place, w, at, AT_TO_CONFIRM);
 	if (place->count)

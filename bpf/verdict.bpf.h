@@ -391,7 +391,7 @@ static long at_judge_step(__u32 index, struct at_judgement *j)
 static __noinline int at_judge_file(struct at_access *a, struct vfsmount *mnt, struct dentry *dentry)
 {
 	const struct at_container *container = at_container_at(a->slot);
-	struct at_judgement j = { a, { mnt, dentry, container ? container->root_ino : 0 } };
+	struct at_judgement j = { .access = a, .file = { mnt, dentry, container ? container->root_ino : 0 } };
 
 	at_begin_judgement(a, &j.walk);
 	bpf_loop(AT_TURNS_MAX, at_judge_step, &j, 0);

@@ -37,7 +37,14 @@ export {
   type Outcome,
   type RaisedAlert,
 } from './operations.ts';
-export { asDirectory, components, lastName, MAX_COMPONENTS, MAX_NAME_BYTES, MAX_PATH_BYTES } from './paths.ts';
+export {
+  asDirectory,
+  components,
+  lastName,
+  MAX_COMPONENTS,
+  MAX_NAME_BYTES,
+  MAX_PATH_BYTES,
+} from './paths.ts';
 export {
   DEFAULT_POSTURE_SETTINGS,
   TREATMENT_ANNOTATION,

@@ -101,7 +101,9 @@ static __always_inline bool at_direct_same_name(struct dentry *dentry, __u32 len
 /* Inside a filesystem: is this the root that the path counts from? Also ends where a dentry has no parent. */
 static __always_inline bool at_is_filesystem_root(struct at_walk *w, struct dentry *dentry)
 {
-	if (w->root && dentry->d_inode->i_ino == w->root) {
+	const struct inode *inode = dentry->d_inode;
+
+	if (w->root && inode && inode->i_ino == w->root) {
 		w->state = AT_WALK_DONE;
 		return true;
 	}
@@ -146,10 +148,12 @@ static __always_inline __u64 at_address(const void *pointer)
 {
 	__u64 address = (__u64)pointer;
 
+#ifdef __bpf__
 	asm volatile("lock *(u64 *)(%[at] + 0) += %[nothing]"
 		     :
 		     : [at] "r"(&address), [nothing] "r"(0ULL)
 		     : "memory");
+#endif
 	return address;
 }
 

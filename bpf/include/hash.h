@@ -37,7 +37,7 @@ static inline __attribute__((always_inline)) __u64 at_hash_power(__u64 base, __u
 }
 
 /* A component, in words of 8 bytes, the last one with its bytes at the upper end and zeros before them: begin, word ..., end. */
-static inline __attribute__((always_inline)) __u64 at_hash_begin(const __u64 secret[2], __u32 length)
+static inline __attribute__((always_inline)) __u64 at_hash_begin(const __u64 *secret, __u32 length)
 {
 	return secret[0] ^ (length * AT_HASH_MULTIPLIER);
 }

@@ -79,6 +79,11 @@ long host_read(void *to, __u32 size, const void *from)
 	return 0;
 }
 
+void host_moment(void)
+{
+	host_tick(calm);
+}
+
 static unsigned char records[1 << 20];
 static __u32 record_bytes;
 

@@ -6,6 +6,7 @@
 #include "bpf_helpers.h"
 
 #define bpf_core_field_offset(type, field) offsetof(type, field)
+#define bpf_core_field_exists(type, field) 1
 #define bpf_core_type_size(type) sizeof(type)
 #define bpf_core_read(to, size, from) host_read(to, size, from)
 

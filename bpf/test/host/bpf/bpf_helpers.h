@@ -19,6 +19,8 @@
 #define __always_inline inline __attribute__((always_inline))
 #define __noinline __attribute__((noinline))
 #define __weak __attribute__((weak))
+/* A moment at which a rename of the test may happen. */
+#define barrier() host_moment()
 #define barrier_var(var) __asm__ volatile("" : "+r"(var))
 #define __builtin_preserve_access_index(expression) (expression)
 
@@ -30,6 +32,8 @@ long host_delete(const void *map, const void *key);
 long host_output(const void *ring, const void *data, __u64 size);
 /* Every look at the kernel's memory by address; renames of the test happen in between. */
 long host_read(void *to, __u32 size, const void *from);
+/* Between two looks that need no address; the same happens in it. */
+void host_moment(void);
 struct task_struct *host_task(void);
 void *host_registers(void);
 

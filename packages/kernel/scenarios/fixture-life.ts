@@ -2,7 +2,7 @@
 // adopted, replaced, taken down. What it reports is asserted in kernel.kernel.test.ts.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, statSync } from 'node:fs';
-import { openKernel, type Kernel, type KernelEvent } from '@alert-throttle/kernel';
+import { LAYOUT_VERSION, openKernel, type Kernel, type KernelEvent } from '@alert-throttle/kernel';
 
 interface Guest {
   report(name: string, data?: Readonly<Record<string, unknown>>): void;
@@ -95,7 +95,7 @@ export default async (guest: Guest): Promise<void> => {
   second.close();
 
   const third = openKernel({ object: NEXT_FIXTURE, sizes });
-  guest.report('upgrading', { adopted: third.adopted, sets: readdirSync(`${PIN_DIR}/1/sets`).length });
+  guest.report('upgrading', { adopted: third.adopted, sets: readdirSync(`${PIN_DIR}/${LAYOUT_VERSION}/sets`).length });
   guest.report('same events', summary(third.poll()));
   guest.report('decided by the old set', tryToOpen(7));
   guest.report('events of the old set', summary(third.poll()));
@@ -103,7 +103,7 @@ export default async (guest: Guest): Promise<void> => {
   guest.report('decided by the new set', tryToOpen(9));
   guest.report('events of the new set', summary(third.poll()));
   guest.report('upgraded', {
-    sets: readdirSync(`${PIN_DIR}/1/sets`).length,
+    sets: readdirSync(`${PIN_DIR}/${LAYOUT_VERSION}/sets`).length,
     matched: third.counters().matched,
   });
   third.detach();

@@ -1,7 +1,7 @@
 // Runs in the guest: rule sets and containers in real maps, with the fixture of native/test. What is shared, what is
 // refused whole, what is found again by the next producer, and that nothing is left in the end.
 import { loadBinding } from '@alert-throttle/native';
-import { KernelError, detachKernel, inspectKernel, openKernel, type Kernel } from '@alert-throttle/kernel';
+import { KernelError, LAYOUT_VERSION, detachKernel, inspectKernel, openKernel, type Kernel } from '@alert-throttle/kernel';
 import { compileRuleSet, type PolicyRule, type RuleSet } from '@alert-throttle/policy';
 
 interface Guest {
@@ -9,7 +9,7 @@ interface Guest {
 }
 
 const FIXTURE = '/w/native/build/fixture.bpf.o';
-const MAPS = '/sys/fs/bpf/alert-throttle/1/maps';
+const MAPS = `/sys/fs/bpf/alert-throttle/${LAYOUT_VERSION}/maps`;
 const SIZES = { containers: 2, members: 5, rulesets: 2, rules: 6, names: 12 };
 
 function ruleSet(...paths: readonly string[]): RuleSet {

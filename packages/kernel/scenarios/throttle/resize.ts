@@ -2,7 +2,7 @@
 // not: nothing is open, nothing is counted twice, and what a third one has in its window stays.
 import { readdirSync } from 'node:fs';
 import type { Container, Guest } from '@alert-throttle/guest/inside';
-import { KernelError, type Kernel, type KernelEvent, type KernelSizes } from '@alert-throttle/kernel';
+import { KernelError, LAYOUT_VERSION, type Kernel, type KernelEvent, type KernelSizes } from '@alert-throttle/kernel';
 import { EnforcingNode } from '../enforcement/node.ts';
 import { fire } from './firing.ts';
 import {
@@ -77,7 +77,7 @@ export default async function resize(guest: Guest): Promise<void> {
     await matchedMore(kernel);
     events.push(...drain(node));
     guest.report(`${name} and active`, {
-      sets: readdirSync('/sys/fs/bpf/alert-throttle/1/sets').length,
+      sets: readdirSync(`/sys/fs/bpf/alert-throttle/${LAYOUT_VERSION}/sets`).length,
       silent: same(entryOf(node, silent.cgroup.id), silentBefore),
     });
   }

@@ -95,7 +95,10 @@ export default async (guest: Guest): Promise<void> => {
   second.close();
 
   const third = openKernel({ object: NEXT_FIXTURE, sizes });
-  guest.report('upgrading', { adopted: third.adopted, sets: readdirSync(`${PIN_DIR}/${LAYOUT_VERSION}/sets`).length });
+  guest.report('upgrading', {
+    adopted: third.adopted,
+    sets: readdirSync(`${PIN_DIR}/${LAYOUT_VERSION}/sets`).length,
+  });
   guest.report('same events', summary(third.poll()));
   guest.report('decided by the old set', tryToOpen(7));
   guest.report('events of the old set', summary(third.poll()));

@@ -1,7 +1,14 @@
 // Runs in the guest: rule sets and containers in real maps, with the fixture of native/test. What is shared, what is
 // refused whole, what is found again by the next producer, and that nothing is left in the end.
 import { loadBinding } from '@alert-throttle/native';
-import { KernelError, LAYOUT_VERSION, detachKernel, inspectKernel, openKernel, type Kernel } from '@alert-throttle/kernel';
+import {
+  KernelError,
+  LAYOUT_VERSION,
+  detachKernel,
+  inspectKernel,
+  openKernel,
+  type Kernel,
+} from '@alert-throttle/kernel';
 import { compileRuleSet, type PolicyRule, type RuleSet } from '@alert-throttle/policy';
 
 interface Guest {

@@ -2,7 +2,13 @@
 // not: nothing is open, nothing is counted twice, and what a third one has in its window stays.
 import { readdirSync } from 'node:fs';
 import type { Container, Guest } from '@alert-throttle/guest/inside';
-import { KernelError, LAYOUT_VERSION, type Kernel, type KernelEvent, type KernelSizes } from '@alert-throttle/kernel';
+import {
+  KernelError,
+  LAYOUT_VERSION,
+  type Kernel,
+  type KernelEvent,
+  type KernelSizes,
+} from '@alert-throttle/kernel';
 import { EnforcingNode } from '../enforcement/node.ts';
 import { fire } from './firing.ts';
 import {

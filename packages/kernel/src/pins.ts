@@ -8,7 +8,17 @@
 // A set's folder says which compiled object it is of, as bpffs holds no files of ours. Names have no dots: the kernel
 // refuses them there.
 import { createHash } from 'node:crypto';
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmdirSync, unlinkSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  unlinkSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { KernelError } from './errors.ts';
 
@@ -44,6 +54,8 @@ export class Pins {
     checkFolder(this.pinDir);
     for (const folder of [this.maps, this.#sets]) makeFolder(folder);
     for (const folder of [version, this.maps, this.#sets]) checkFolder(folder);
+    // A folder of an earlier run may lie on what is read-only now; Node's recursive mkdir would call that ENOENT.
+    accessSync(this.#sets, constants.W_OK);
   }
 
   sets(): PinnedSet[] {

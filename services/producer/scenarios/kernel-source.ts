@@ -216,7 +216,7 @@ export default async (guest: Guest): Promise<void> => {
       files: FILES,
       beforeStart: async () => {
         await until('the new container to be held, and let go', async () =>
-          /producer_kernel_gate_seconds_count\{outcome="in force"\} 1$/m.test(await metrics()),
+          /producer_kernel_gate_seconds_count\{[^}]*outcome="in force"[^}]*\} 1$/m.test(await metrics()),
         );
       },
     });

@@ -21,7 +21,7 @@ describe.each(KERNELS)('kernel %s', (kernel) => {
     const scenarios = ['floods', 'abandoned', 'entries'].map((name) => ({
       module: `${SCENARIOS}/${name}.ts`,
     }));
-    ({ lines } = await runGuestOrThrow({ kernel, scenarios, timeoutMs: 600_000 }));
+    ({ lines } = await runGuestOrThrow({ kernel, scenarios, timeoutMs: 850_000 }));
   });
 
   it('emits two alerts and one threshold of five executions, and nothing after', () => {
@@ -213,7 +213,7 @@ describe('all CPUs at once', () => {
       cmdline: [`preempt=${preempt}`],
       cpus: 4,
       scenarios: [{ module: `${SCENARIOS}/all-cpus.ts`, args: { processes, count } }],
-      timeoutMs: 600_000,
+      timeoutMs: 850_000,
     });
     const { good, failed, refusedByMistake, counters, ...rest } = reportOf(lines, 'flood');
     const total = processes * count;

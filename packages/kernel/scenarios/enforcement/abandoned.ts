@@ -1,5 +1,5 @@
 // The process that set everything up is killed: the kernel goes on refusing and counting, and the next one takes over.
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { inspectKernel, openKernel } from '@alert-throttle/kernel';
 import { startContainer, until, type Guest } from '@alert-throttle/guest/inside';
@@ -17,7 +17,7 @@ export default async function abandoned(guest: Guest): Promise<void> {
     JSON.stringify(facts, (_key, value: unknown) => plain(value)),
   );
   const producer = spawn(process.execPath, [import.meta.filename, 'producer'], { stdio: 'inherit' });
-  await until('the producer', () => existsSync(READY) || producer.exitCode !== null);
+  await until('the producer', () => existsSync(READY) || !isAlive(producer));
   const before = await container.do('open', '/etc/secret', 'r');
   const gone = new Promise((resolve) => producer.once('exit', (_code, signal) => resolve(signal)));
   producer.kill('SIGKILL');
@@ -47,6 +47,10 @@ export default async function abandoned(guest: Guest): Promise<void> {
   kernel.detach();
   guest.report('detached', { open: (await container.do('open', '/etc/secret', 'r')).ret });
   await container.stop();
+}
+
+function isAlive({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode === null && signalCode === null;
 }
 
 function plain(value: unknown): unknown {

@@ -1,5 +1,5 @@
 // Runs in the guest, whose kernel asks no BPF programs: the producer with SOURCE=kernel finds AppArmor by itself, and keeps
-// profiles for its containers. Its reports are asserted in apparmor-source.kernel.test.ts.
+// profiles for its containers.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Alert } from '@alert-throttle/alert';

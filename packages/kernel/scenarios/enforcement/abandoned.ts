@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { inspectKernel, openKernel } from '@alert-throttle/kernel';
 import { startContainer, until, type Guest } from '@alert-throttle/guest/inside';
-import { EnforcingNode, isAlert, ruleSetOf } from './node.ts';
+import { EnforcingNode, isAlert, ruleSetOf, SIZES } from './node.ts';
 
 const READY = '/run/producer-is-ready';
 const ruleSet = ruleSetOf([{ file: { matchPaths: [{ path: '/etc/secret' }] }, action: 'Block' }]);
@@ -33,7 +33,7 @@ export default async function abandoned(guest: Guest): Promise<void> {
   });
   view.close();
 
-  const kernel = openKernel();
+  const kernel = openKernel({ sizes: SIZES });
   const known = kernel.containers().map(({ cgroupId }) => cgroupId);
   const events = kernel.poll();
   const after = await container.do('open', '/etc/secret', 'r');

@@ -23,7 +23,7 @@ export interface Limits {
   readonly throttleSec: number;
 }
 
-const SIZES = { containers: 64, members: 256, enforcementRingBytes: 1 << 22, auditRingBytes: 1 << 22 };
+export const SIZES = { containers: 64, members: 256, enforcementRingBytes: 1 << 22, auditRingBytes: 1 << 22 };
 
 export const NO_POSTURES = {
   process: 'audit',

@@ -3,8 +3,11 @@
 
 /** Neither the language nor its patterns give these a meaning. */
 const PLAIN = /[A-Za-z0-9_/.+-]/;
-/** Signs of patterns, of variables, and of the quoting itself: with a backslash they are what they are. */
-const ESCAPED = new Set('\\*?[]{}^,"@');
+/**
+ * Signs of patterns, of variables, and of the quoting itself: with a backslash they are what they are. Not the backslash: at
+ * the end of a name the parser would take the quote after two of them for part of it.
+ */
+const ESCAPED = new Set('*?[]{}^,"@');
 
 /** A path, or the rest of one, as part of a pattern in double quotes. Bytes beyond printable ASCII stand by number. */
 export function literal(text: string): string {

@@ -5,6 +5,7 @@ import { harnessRoot } from './cache.ts';
 import { GuestError } from './errors.ts';
 import type { Kernel } from './kernels.ts';
 import { makeImage } from './make-image.ts';
+import { stripTypes } from './strip-types.ts';
 
 export interface ScenarioRequest {
   /** A .ts file of the checkout, or an absolute path; its default export is called with a Guest. */
@@ -63,6 +64,7 @@ export async function makeWorkImage(options: WorkOptions): Promise<void> {
   cpSync(options.workload, join(stage, '.guest/bin'), { recursive: true });
   for (const folder of job.copy) cpSync(folder, join(stage, basename(folder)), { recursive: true });
   writeJob(options);
+  stripTypes(stage);
   await makeImage(options.mke2fs, stage, image);
 }
 
@@ -85,7 +87,11 @@ function nestedModules(folder: string): string[] {
 }
 
 function writeJob({ root, kernel, job, stage }: WorkOptions): void {
-  const lines = ['code=0', 'export PATH=/w/.guest/bin:$PATH'];
+  const lines = [
+    'code=0',
+    'export PATH=/w/.guest/bin:$PATH',
+    'export NODE_OPTIONS="--import /w/packages/guest/src/inside/stripped.mjs"',
+  ];
   if (job.net)
     lines.push(
       ...kernel.moduleSets.net.map((name) => `insmod /w/.guest/modules/${name}.ko || code=1`),

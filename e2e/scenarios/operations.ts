@@ -137,7 +137,7 @@ const files: readonly Case[] = [
   older('truncate a descriptor', 'FILE_TRUNCATE', 'fd_truncate', 2),
   older('write to a descriptor', 'FILE_PERMISSION', 'fd_write', 'text'),
   older('map a descriptor for writing', 'MMAP_FILE', 'fd_map_write', 'x'),
-  older('make a mapping writable', 'MMAP_FILE', 'fd_protect_write'),
+  older('make a mapping writable', 'MMAP_FILE', 'fd_map_later', 'x'),
   {
     name: 'receive a descriptor',
     before: [

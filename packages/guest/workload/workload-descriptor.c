@@ -97,22 +97,6 @@ static long op_fd_map_later(char **args, struct text *more)
 	return munmap(map, 4096);
 }
 
-/* Maps for reading first and asks for more then. */
-static long op_fd_protect_write(char **args, struct text *more)
-{
-	(void)more;
-	char *map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, atoi(args[0]), 0);
-
-	if (map == MAP_FAILED)
-		return -1;
-	long result = mprotect(map, 4096, PROT_READ | PROT_WRITE);
-	int reason = errno;
-
-	munmap(map, 4096);
-	errno = reason;
-	return result;
-}
-
 /* Gives a removed or unnamed file a name. */
 static long op_fd_link(char **args, struct text *more)
 {
@@ -245,7 +229,6 @@ const struct operation descriptor_operations[] = {
 	{ "fd_open", 2, op_fd_open },         { "fd_read", 1, op_fd_read },       { "fd_write", 2, op_fd_write },
 	{ "fd_reopen", 2, op_fd_reopen },     { "fd_openat", 3, op_fd_openat },   { "fd_truncate", 2, op_fd_truncate },
 	{ "fd_chmod", 2, op_fd_chmod },       { "fd_chown", 3, op_fd_chown },     { "fd_map_write", 2, op_fd_map_write },
-	{ "fd_protect_write", 1, op_fd_protect_write },
 	{ "fd_link", 2, op_fd_link },         { "fd_close", 1, op_fd_close },     { "memfd", 1, op_memfd },
 	{ "handle_save", 1, op_handle_save }, { "handle_open", 2, op_handle_open }, { "fd_send", 2, op_fd_send },
 	{ "fd_listen", 1, op_fd_listen },     { "fd_receive", 1, op_fd_receive }, { "fd_map_later", 2, op_fd_map_later },

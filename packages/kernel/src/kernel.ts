@@ -233,11 +233,6 @@ export class Kernel implements KernelView {
     return this.#parts.programs.map((program) => statusOf(this.#parts.binding, program));
   }
 
-  /** Where `path` leads inside the root of a process; undefined: nothing there. */
-  resolve(pid: number, path: string): string | undefined {
-    return this.#parts.binding.resolveInRoot(pid, path);
-  }
-
   /** Takes everything down, pins included: no access is refused any more. */
   detach(): void {
     unpinVersions(this.#parts.pins.pinDir);

@@ -1,18 +1,26 @@
 // Runs in the guest, whose kernel asks no BPF programs: the producer with SOURCE=kernel finds AppArmor by itself, and keeps
 // profiles for its containers.
-import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
-import type { Alert } from '@alert-throttle/alert';
+import type { ChildProcess } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { confinementOf, enforcedProfiles } from '@alert-throttle/apparmor';
-import { startContainer, until, type Container, type Guest, type Reply } from '@alert-throttle/guest/inside';
-import { decodeVersion, newestVersion } from '../src/adapters/alert-schemas.ts';
-import { openSqliteSpool } from '../src/adapters/sqlite-spool.ts';
+import { startContainer, until, type Guest } from '@alert-throttle/guest/inside';
+import {
+  end,
+  environmentOf,
+  errnoOf,
+  isAlert,
+  kernelState,
+  LABELS,
+  LOG,
+  makeFolders,
+  metrics,
+  POLICIES,
+  records,
+  startProducer,
+  tryFiles,
+  untilSecret,
+} from './producer.ts';
 
-const SPOOL = '/run/producer/spool';
-const POLICIES = '/run/producer/policies';
-const LABELS = '/run/producer/labels.yaml';
-const LOG = '/run/producer/log';
-const PORT = '9466';
 const PATIENCE_MS = 900_000;
 
 const STRAY = `${'a'.repeat(63)}1`;
@@ -51,95 +59,14 @@ const LABELS_TEXT = [STRAY, CONFINED]
   )
   .join('');
 
-const environment = {
-  ...process.env,
-  POLICY_DIR: POLICIES,
-  LABELS_FILE: LABELS,
-  SPOOL_DIR: SPOOL,
-  KAFKA_BROKERS: '127.0.0.1:1',
-  HTTP_PORT: PORT,
-  SHUTDOWN_TIMEOUT_SEC: '0',
-  NODE_ID: 'guest',
-};
-
-interface KernelState {
-  readonly armed: boolean;
-  readonly disarmed: Readonly<Record<string, string>>;
-  readonly containers: number;
-  readonly unconfined: Readonly<Record<string, string>>;
-}
-
-async function startProducer(): Promise<{ child: ChildProcess; state: KernelState }> {
-  const log = openSync(LOG, 'a');
-  const args = ['/w/services/producer/src/main.ts', '--source', 'kernel'];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', log, log], env: environment });
-  const tested = async (): Promise<KernelState | undefined> => {
-    if (child.exitCode !== null) throw new Error(`the producer ended: ${readFileSync(LOG, 'utf8')}`);
-    const state = await kernelState();
-    return state && (state.armed || Object.keys(state.disarmed).length > 0) ? state : undefined;
-  };
-  try {
-    return { child, state: await until('the first self-test', tested, PATIENCE_MS) };
-  } catch (error) {
-    child.kill('SIGKILL');
-    throw error;
-  }
-}
-
-async function kernelState(): Promise<KernelState | undefined> {
-  const response = await fetch(`http://127.0.0.1:${PORT}/readyz`).catch(() => undefined);
-  return response && ((await response.json()) as { kernel?: KernelState }).kernel;
-}
-
-async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
-  child.kill(signal);
-  await until('the producer to end', () => child.exitCode !== null || child.signalCode !== null);
-  return child.exitCode;
-}
+const environment = environmentOf();
 
 async function metric(name: string): Promise<string | undefined> {
-  const text = await (await fetch(`http://127.0.0.1:${PORT}/metrics`)).text();
-  return text
+  return (await metrics())
     .split('\n')
     .find((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
     ?.split(' ')
     .at(-1);
-}
-
-/** As the spool has them: only while no producer runs. */
-function alerts(): Alert[] {
-  const limits = { maxRecords: 1_000_000, maxBytes: 1 << 30 };
-  const { maxBytes } = limits;
-  const spool = openSqliteSpool({ dir: SPOOL, maxBytes, schemaVersion: newestVersion, nowMs: () => 0 });
-  try {
-    return spool
-      .read(limits)
-      .flatMap(({ kind, value, schemaVersion }) =>
-        kind === 'tombstone' ? [] : [decodeVersion(Buffer.from(value ?? []), schemaVersion)],
-      );
-  } finally {
-    spool.close();
-  }
-}
-
-function errnoOf({ error }: Reply): string {
-  return error === '' ? 'ok' : error;
-}
-
-async function tryAll(container: Container): Promise<Record<string, string>> {
-  return {
-    secret: errnoOf(await container.do('open', '/etc/secret', 'r')),
-    watched: errnoOf(await container.do('open', '/etc/watched', 'r')),
-    free: errnoOf(await container.do('open', '/etc/free', 'r')),
-    dynamic: errnoOf(await container.do('exec', '/usr/bin/dynamic', '--help')),
-  };
-}
-
-async function untilSecret(container: Container, expected: string): Promise<string> {
-  return until(`the secret to be ${expected}`, async () => {
-    const now = errnoOf(await container.do('open', '/etc/secret', 'r'));
-    return now === expected && now;
-  });
 }
 
 async function untilLogged(text: string): Promise<void> {
@@ -147,14 +74,14 @@ async function untilLogged(text: string): Promise<void> {
 }
 
 export default async (guest: Guest): Promise<void> => {
-  for (const folder of [SPOOL, POLICIES]) mkdirSync(folder, { recursive: true });
+  makeFolders();
   writeFileSync(`${POLICIES}/web.yaml`, policy('Block'));
   writeFileSync(LABELS, `containers:${LABELS_TEXT}\n`);
   // Nobody told its runtime of the profile.
   const stray = await startContainer(STRAY, { files: FILES });
   let producer: ChildProcess | undefined;
   try {
-    const first = await startProducer();
+    const first = await startProducer(environment, PATIENCE_MS);
     producer = first.child;
     guest.report('started', { ...first.state, profile: enforcedProfiles().has(PROFILE) });
     const confined = await startContainer(CONFINED, {
@@ -164,8 +91,8 @@ export default async (guest: Guest): Promise<void> => {
         await until('the new container to be seen', async () => (await kernelState())?.containers === 2);
       },
     });
-    guest.report('under its profile', await tryAll(confined));
-    guest.report('under none', await tryAll(stray));
+    guest.report('under its profile', await tryFiles(confined));
+    guest.report('under none', await tryFiles(stray));
     await until('the stray container to be named', async () => {
       const unconfined = (await kernelState())?.unconfined ?? {};
       return STRAY in unconfined;
@@ -186,11 +113,11 @@ export default async (guest: Guest): Promise<void> => {
     guest.report('with the first policy', { secret: await untilSecret(confined, 'EACCES') });
 
     await end(producer, 'SIGKILL');
-    guest.report('without a producer', await tryAll(confined));
-    const second = await startProducer();
+    guest.report('without a producer', await tryFiles(confined));
+    const second = await startProducer(environment, PATIENCE_MS);
     producer = second.child;
     guest.report('started again', { ...second.state, confinement: confinementOf(confined.pid) });
-    guest.report('after the restart', await tryAll(confined));
+    guest.report('after the restart', await tryFiles(confined));
     await confined.stop();
     await stray.stop();
     await until('the containers to be forgotten', async () => (await kernelState())?.containers === 0);
@@ -199,7 +126,7 @@ export default async (guest: Guest): Promise<void> => {
     producer?.kill('SIGKILL');
     process.stdout.write(readFileSync(LOG, 'utf8'));
   }
-  const all = alerts();
+  const all = records().filter(isAlert);
   const of = (id: string): string[] =>
     all
       .filter(({ ContainerID, Type }) => ContainerID === id && Type === 'MatchedPolicy')

@@ -1,27 +1,30 @@
 // Runs in the guest: the producer with SOURCE=kernel as a user starts it, containers that break their policies, a kill, and
 // what of all this lies in the spool, as there is no Kafka here. Its reports are asserted in kernel-source.kernel.test.ts.
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync, type ChildProcess } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Alert } from '@alert-throttle/alert';
-import {
-  CGROUPS,
-  startContainer,
-  until,
-  type Container,
-  type Guest,
-  type Reply,
-} from '@alert-throttle/guest/inside';
-import { decodeVersion, newestVersion } from '../src/adapters/alert-schemas.ts';
+import { CGROUPS, startContainer, until, type Container, type Guest } from '@alert-throttle/guest/inside';
 import { Cgroups } from '../src/kernel/adapters/cgroups.ts';
 import { Freezer } from '../src/kernel/adapters/freezer.ts';
-import { openSqliteSpool } from '../src/adapters/sqlite-spool.ts';
-
-const SPOOL = '/run/producer/spool';
-const POLICIES = '/run/producer/policies';
-const LABELS = '/run/producer/labels.yaml';
-const LOG = '/run/producer/log';
-const PORT = '9465';
+import {
+  end,
+  environmentOf,
+  errnoOf,
+  isAlert,
+  kernelState,
+  LABELS,
+  LOG,
+  makeFolders,
+  metrics,
+  POLICIES,
+  records,
+  SPOOL,
+  startProducer,
+  type Stored,
+  tryFiles,
+  untilSecret,
+} from './producer.ts';
 
 /** A producer needs most of a minute to begin here: Node reads its modules with an emulated processor. */
 const PATIENCE_MS = 600_000;
@@ -69,65 +72,13 @@ const LABELS_TEXT = [OLD, NEW, STEADY]
   )
   .join('');
 
-const environment = {
-  ...process.env,
-  POLICY_DIR: POLICIES,
-  LABELS_FILE: LABELS,
-  SPOOL_DIR: SPOOL,
-  KAFKA_BROKERS: '127.0.0.1:1',
-  HTTP_PORT: PORT,
-  MAX_ALERT_PER_SEC: '5',
-  THROTTLE_SEC: '2',
-  SHUTDOWN_TIMEOUT_SEC: '0',
-  NODE_ID: 'guest',
-  ENFORCER_GATE: 'on',
-};
-
-interface KernelState {
-  readonly armed: boolean;
-  readonly disarmed: Readonly<Record<string, string>>;
-  readonly containers: number;
-  readonly policies: number;
-}
-
-async function startProducer(): Promise<{ child: ChildProcess; state: KernelState }> {
-  const log = openSync(LOG, 'a');
-  const args = ['/w/services/producer/src/main.ts', '--source', 'kernel'];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', log, log], env: environment });
-  const tested = async (): Promise<KernelState | undefined> => {
-    if (child.exitCode !== null) throw new Error(`the producer ended: ${readFileSync(LOG, 'utf8')}`);
-    const state = await kernelState();
-    return state && (state.armed || Object.keys(state.disarmed).length > 0) ? state : undefined;
-  };
-  try {
-    return { child, state: await until('the first self-test', tested, PATIENCE_MS) };
-  } catch (error) {
-    child.kill('SIGKILL');
-    throw error;
-  }
-}
-
-async function kernelState(): Promise<KernelState | undefined> {
-  const response = await fetch(`http://127.0.0.1:${PORT}/readyz`).catch(() => undefined);
-  return response && ((await response.json()) as { kernel?: KernelState }).kernel;
-}
-
-async function metrics(): Promise<string> {
-  const response = await fetch(`http://127.0.0.1:${PORT}/metrics`).catch(() => undefined);
-  return response === undefined ? '' : await response.text();
-}
+const environment = environmentOf({ MAX_ALERT_PER_SEC: '5', THROTTLE_SEC: '2', ENFORCER_GATE: 'on' });
 
 /** As a producer leaves it that is killed while it holds a container. */
 function freeze({ cgroup }: Container): () => string {
   const freezer = new Freezer(new Cgroups(CGROUPS), `${SPOOL}/frozen`);
   if (!freezer.freeze(cgroup.id, cgroup.path.slice(CGROUPS.length))) throw new Error('it cannot be frozen');
   return () => readFileSync(`${cgroup.path}/cgroup.freeze`, 'utf8').trim();
-}
-
-async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
-  child.kill(signal);
-  await until('the producer to end', () => child.exitCode !== null || child.signalCode !== null);
-  return child.exitCode;
 }
 
 function alertctl(...args: string[]): { status: number | null; out: string } {
@@ -139,36 +90,9 @@ function alertctl(...args: string[]): { status: number | null; out: string } {
   return { status, out: stdout + stderr };
 }
 
-/** As the spool has them: only while no producer runs. */
-function records(): (Alert | { readonly tombstone: string })[] {
-  const limits = { maxRecords: 1_000_000, maxBytes: 1 << 30 };
-  const spool = openSqliteSpool({
-    dir: SPOOL,
-    maxBytes: limits.maxBytes,
-    schemaVersion: newestVersion,
-    nowMs: () => 0,
-  });
-  try {
-    return spool
-      .read(limits)
-      .map(({ kind, key, value, schemaVersion }) =>
-        kind === 'tombstone' ? { tombstone: key } : decodeVersion(Buffer.from(value ?? []), schemaVersion),
-      );
-  } finally {
-    spool.close();
-  }
-}
-
-function errnoOf({ error }: Reply): string {
-  return error === '' ? 'ok' : error;
-}
-
 async function tryAll(container: Container): Promise<Record<string, string>> {
   return {
-    secret: errnoOf(await container.do('open', '/etc/secret', 'r')),
-    watched: errnoOf(await container.do('open', '/etc/watched', 'r')),
-    free: errnoOf(await container.do('open', '/etc/free', 'r')),
-    dynamic: errnoOf(await container.do('exec', '/usr/bin/dynamic', '--help')),
+    ...(await tryFiles(container)),
     udp: errnoOf(await container.do('socket', 'inet', 'dgram', '0')),
   };
 }
@@ -190,22 +114,15 @@ async function tryingDuring<T>(
   return { result: await work, outcomes };
 }
 
-async function untilSecret(container: Container, expected: string): Promise<string> {
-  return until(`the secret to be ${expected}`, async () => {
-    const now = errnoOf(await container.do('open', '/etc/secret', 'r'));
-    return now === expected && now;
-  });
-}
-
 export default async (guest: Guest): Promise<void> => {
-  for (const folder of [SPOOL, POLICIES]) mkdirSync(folder, { recursive: true });
+  makeFolders();
   writeFileSync(`${POLICIES}/web.yaml`, policy('Block'));
   writeFileSync(LABELS, `containers:${LABELS_TEXT}\n`);
   const old = await startContainer(OLD, { files: FILES });
   const steady = await startContainer(STEADY, { files: FILES });
   let producer: ChildProcess | undefined;
   try {
-    const first = await startProducer();
+    const first = await startProducer(environment, PATIENCE_MS);
     producer = first.child;
     guest.report('started', { ...first.state });
     guest.report('container that was there', await tryAll(old));
@@ -238,7 +155,7 @@ export default async (guest: Guest): Promise<void> => {
     await old.stop();
     const frozen = freeze(fresh);
     const before = frozen();
-    const { result: second, outcomes } = await tryingDuring(steady, startProducer());
+    const { result: second, outcomes } = await tryingDuring(steady, startProducer(environment, PATIENCE_MS));
     producer = second.child;
     guest.report('left frozen by a kill', { before, after: frozen() });
     guest.report('started again', { ...second.state });
@@ -254,10 +171,8 @@ export default async (guest: Guest): Promise<void> => {
   report(guest, records());
 };
 
-type Stored = ReturnType<typeof records>[number];
-
 function report(guest: Guest, stored: readonly Stored[]): void {
-  const alerts = stored.filter((record): record is Alert => 'Operation' in record);
+  const alerts = stored.filter(isAlert);
   const keyOf = (record: Stored): string => ('tombstone' in record ? record.tombstone : record.ContainerID);
   const of = (id: string, operation: string): Alert[] =>
     alerts.filter(({ ContainerID, Operation }) => ContainerID === id && Operation === operation);

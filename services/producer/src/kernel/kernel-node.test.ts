@@ -7,6 +7,7 @@ import { Cgroups } from './adapters/cgroups.ts';
 import { KernelNode } from './kernel-node.ts';
 import { alertEvent } from './testing/events.ts';
 import { MemoryKernel } from './testing/memory-kernel.ts';
+import { quietObserver } from './testing/quiet-observer.ts';
 
 let folder: string;
 let nodes: KernelNode[];
@@ -47,15 +48,7 @@ async function start(kernel: MemoryKernel, cursor: string | undefined): Promise<
       sleep: () => new Promise((resolve) => setImmediate(resolve)),
     },
     logger: createLogger({ service: 'test', level: 'fatal', format: 'json' }),
-    observer: {
-      event: () => undefined,
-      skipped: () => undefined,
-      stranger: () => undefined,
-      exposed: () => undefined,
-      held: () => undefined,
-      refused: () => undefined,
-      selfTest: () => undefined,
-    },
+    observer: quietObserver,
   });
   nodes.push(node);
   await node.start();

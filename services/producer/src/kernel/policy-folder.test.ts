@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createLogger } from '@alert-throttle/observability';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PolicyFolder } from './policy-folder.ts';
+import { quietObserver } from './testing/quiet-observer.ts';
 import { Voice } from './voice.ts';
 
 const TEXT = `
@@ -32,15 +33,7 @@ afterEach(async () => {
 function follow(lastGood: Record<string, string>, hasRulesInForce: boolean): void {
   const voice = new Voice({
     logger: createLogger({ service: 'test', level: 'fatal', format: 'json' }),
-    observer: {
-      event: () => undefined,
-      skipped: () => undefined,
-      stranger: () => undefined,
-      exposed: () => undefined,
-      held: () => undefined,
-      refused: () => undefined,
-      selfTest: () => undefined,
-    },
+    observer: quietObserver,
     node: { clusterName: 'c', hostName: 'h', nodeId: 'n' },
     enforcer: 'BPFLSM',
     nowMicros: () => 0,

@@ -10,13 +10,9 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { type Alert, AlertWriter, createReader, releasedSchemas } from '@alert-throttle/alert';
+import { type PartitionRecord, PartitionRecords } from '@alert-throttle/kafka';
 import { checkpointKey, DEFAULT_LIMITS, PartitionFold, throttledKey } from '@alert-throttle/throttle';
-import {
-  Checkpointer,
-  type RawRecord,
-  RecordFolder,
-  RedisCheckpointStore,
-} from '@alert-throttle/throttler/parts';
+import { Checkpointer, RecordFolder, RedisCheckpointStore } from '@alert-throttle/throttler/parts';
 import { Redis } from 'ioredis';
 
 import { containerId, sampleAlert } from './sample-alert.ts';
@@ -98,8 +94,8 @@ class Partition {
   }
 
   /** So many alerts of each of the containers, `apartMs` between two containers. */
-  records(ids: readonly string[], alerts: number, apartMs: number): RawRecord[] {
-    const records: RawRecord[] = [];
+  records(ids: readonly string[], alerts: number, apartMs: number): PartitionRecords {
+    const records: PartitionRecord[] = [];
     for (const id of ids) {
       this.#nowMs += apartMs;
       for (let n = 0; n < alerts; n++) {
@@ -109,11 +105,11 @@ class Partition {
         records.push({ offset: this.#offset++, appendMs, key: Buffer.from(id), value, headers: undefined });
       }
     }
-    return records;
+    return PartitionRecords.of(records);
   }
 
   /** Folds as a batch that is committed: with its outputs, and the digest that goes with the offset. */
-  batch(records: readonly RawRecord[]): void {
+  batch(records: PartitionRecords): void {
     this.folder.foldAll(records, DEFAULT_LIMITS);
     this.folder.takeOutputs();
     this.fold.digest();

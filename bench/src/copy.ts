@@ -1,15 +1,24 @@
-// The baselines of the throughput benchmark, each a process of its own like the throttler: the client as it is, with
-// the same settings, nothing decided. `consume` only reads; `copy` writes every record to the other topic, partition by
-// partition, in one transaction per fetched batch with its offset.
+// The baselines of the throughput benchmark, each a process of its own like the throttler, with the same settings,
+// nothing decided:
+//
+//   stock     kafkajs as it is; only reads
+//   consume   the client of packages/kafka, which every program here uses; only reads, a message for each record
+//   fetch     the same, with a partition's records in one piece, as the throttler takes them; does not look at them
+//   copy      kafkajs as it is; writes every record to the other topic, partition by partition, in one transaction per
+//             fetched batch with its offset
 
-import { registerCompression } from '@alert-throttle/kafka';
+import { asPartitionRecords, createKafka, registerCompression } from '@alert-throttle/kafka';
 import { Kafka, logLevel, Partitioners, type Producer } from 'kafkajs';
 
 const [mode = '', brokers = '', group = '', from = '', to = ''] = process.argv.slice(2);
 const SEND = 1000;
-/** kafkajs as it is, without what packages/kafka mends and replaces in it; only its codecs, to read the same log. */
+const isOurs = mode === 'consume' || mode === 'fetch';
+const isCopy = mode === 'copy';
+/** Without what packages/kafka mends and replaces in it; only its codecs, to read the same log. */
 registerCompression();
 const options = { brokers: brokers.split(','), clientId: `bench-${mode}`, logLevel: logLevel.NOTHING };
+const silence = (): void => undefined;
+const logger = { debug: silence, info: silence, warn: silence, error: silence };
 const producers = new Map<number, Promise<Producer>>();
 const producing = new Kafka({ ...options, retry: { initialRetryTime: 10, retries: 10 } });
 
@@ -33,7 +42,7 @@ async function connected(partition: number): Promise<Producer> {
   return producer;
 }
 
-const consumer = new Kafka(options).consumer({
+const consumer = (isOurs ? createKafka(options, logger) : new Kafka(options)).consumer({
   groupId: group,
   sessionTimeout: 10_000,
   heartbeatInterval: 1000,
@@ -43,13 +52,15 @@ const consumer = new Kafka(options).consumer({
 });
 await consumer.connect();
 await consumer.subscribe({ topic: from, fromBeginning: true });
-await consumer.run({
-  autoCommit: mode === 'consume',
+const run: typeof consumer.run = (config) =>
+  mode === 'fetch' ? asPartitionRecords(() => consumer.run(config)) : consumer.run(config);
+await run({
+  autoCommit: !isCopy,
   eachBatchAutoResolve: false,
   partitionsConsumedConcurrently: 512,
   eachBatch: async (payload) => {
     const { batch } = payload;
-    if (mode === 'copy') {
+    if (isCopy) {
       const transaction = await (await producerOf(batch.partition)).transaction();
       for (let at = 0; at < batch.messages.length; at += SEND) {
         const messages = batch.messages.slice(at, at + SEND).map(({ key, value, timestamp }) => ({

@@ -37,15 +37,17 @@ export async function recoveryBench(env: StackEnv): Promise<RecoveryBench> {
   const group = `${topics.raw}-recovery`;
   const throttler = async (): Promise<number> => {
     const port = await freePort();
-    return rate(startThrottler(env, group, topics, port), () => foldedAlerts(port), ALERTS);
+    const pace = await rate(startThrottler(env, group, topics, port), () => foldedAlerts(port), ALERTS);
+    return pace.perSec;
   };
   // Decides everything once, and commits it.
   await throttler();
   const rates = { consume: [] as number[], rebuild: [] as number[] };
   for (let round = 0; round < ROUNDS; round++) {
     const consuming = `${topics.raw}-consume-${round}`;
-    const consumer = startCopy('consume', env, consuming, topics);
-    rates.consume.push(await rate(consumer, () => committedAlerts(admin, consuming, topics.raw), ALERTS));
+    const consumer = startCopy('stock', env, consuming, topics);
+    const progress = (): Promise<number> => committedAlerts(admin, consuming, topics.raw);
+    rates.consume.push((await rate(consumer, progress, ALERTS)).perSec);
     const keys = Array.from({ length: PARTITIONS }, (_, partition) => [
       checkpointKey(group, topics.raw, partition),
       throttledKey(group, topics.raw, partition),

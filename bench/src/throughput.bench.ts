@@ -1,9 +1,10 @@
 // How many alerts a second go through the throttler on the real broker: all passing, 95 % dropped, and all
-// dropped, each beside two baselines of the same client over the same log in the same run: only consuming, and
-// a bare transactional copy.
+// dropped, each beside baselines over the same log in the same run: only consuming, and a bare transactional copy
+// (copy.ts). Beside the rates, the processor time of each process, which a busy machine changes less.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -33,14 +34,21 @@ const LOADS: Readonly<Record<string, Flood>> = {
   allDropped: { alerts: ALERTS, containers: 20, spacingMicros: 0 },
 };
 
-export interface ThroughputCase {
-  readonly alerts: number;
-  /** Alerts a second, medians of the rounds. */
-  readonly consumePerSec: number;
-  readonly copyPerSec: number;
-  readonly throttlerPerSec: number;
-  readonly ofConsume: number;
-  readonly ofCopy: number;
+const BASELINES = ['stock', 'consume', 'fetch', 'copy'] as const;
+const PROCESSES = [...BASELINES, 'throttler'] as const;
+type Process = (typeof PROCESSES)[number];
+
+/**
+ * Medians of the rounds: alerts a second (`stockPerSec` and so on), microseconds of processor time for an alert
+ * (`stockCpu`), and the throttler's rate by that of each baseline (`ofStock`).
+ */
+export type ThroughputCase = Readonly<Record<string, number>> & { readonly alerts: number };
+
+/** Of one process in one round. */
+export interface Pace {
+  readonly perSec: number;
+  /** Microseconds of processor time for an alert, its kernel's part and its garbage collector's included. */
+  readonly cpuMicros: number;
 }
 
 export interface ThroughputBench {
@@ -99,21 +107,39 @@ export async function foldedAlerts(port: number): Promise<number> {
   return partitions.reduce((sum, { position }) => sum + position, 0);
 }
 
-/** Alerts a second from a tenth of the log to its end, as `progress` tells. */
+const TICK_MICROS = 10_000;
+
+/** Processor time of the process so far, as Linux counts it in ticks; 0 elsewhere. */
+function cpuMicros({ pid }: ChildProcess): number {
+  try {
+    // After the name, which may hold anything: state, and ten numbers before those of user and system.
+    const [, , , , , , , , , , , user, system] =
+      readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
+    return (Number(user) + Number(system)) * TICK_MICROS;
+  } catch {
+    return 0;
+  }
+}
+
+/** From a tenth of the log to its end, as `progress` tells. */
 export async function rate(
   child: ChildProcess,
   progress: () => Promise<number>,
   total = ALERTS,
-): Promise<number> {
+): Promise<Pace> {
   const startedMs = performance.now();
-  let from: { alerts: number; atMs: number } | undefined;
+  let from: { alerts: number; atMs: number; cpu: number } | undefined;
   try {
     for (;;) {
       const alerts = await progress();
       const atMs = performance.now();
-      if (alerts >= total * FROM_SHARE) from ??= { alerts, atMs };
+      if (alerts >= total * FROM_SHARE) from ??= { alerts, atMs, cpu: cpuMicros(child) };
       if (alerts >= total && from !== undefined) {
-        return ((alerts - from.alerts) * 1000) / Math.max(1, atMs - from.atMs);
+        const folded = alerts - from.alerts;
+        return {
+          perSec: (folded * 1000) / Math.max(1, atMs - from.atMs),
+          cpuMicros: (cpuMicros(child) - from.cpu) / folded,
+        };
       }
       if (atMs - startedMs > GIVE_UP_MS || child.exitCode !== null) {
         throw new Error(`${alerts} of ${total} alerts after ${Math.round(atMs - startedMs)} ms`);
@@ -131,31 +157,39 @@ async function measure(env: StackEnv, name: string, flood: Flood): Promise<Throu
   await fillRaw(env, topics, codec, flood);
   const admin = benchKafka(env, 'bench-admin').admin();
   await admin.connect();
-  const rates = { consume: [] as number[], copy: [] as number[], throttler: [] as number[] };
+  const paces: Record<Process, Pace[]> = { stock: [], consume: [], fetch: [], copy: [], throttler: [] };
   for (let round = 0; round < ROUNDS; round++) {
     const group = (what: string): string => `${topics.raw}-${what}-${round}`;
-    for (const mode of ['consume', 'copy'] as const) {
+    for (const mode of BASELINES) {
       const child = startCopy(mode, env, group(mode), topics);
-      rates[mode].push(await rate(child, () => committedAlerts(admin, group(mode), topics.raw)));
+      paces[mode].push(await rate(child, () => committedAlerts(admin, group(mode), topics.raw)));
     }
     const port = await freePort();
     const throttler = startThrottler(env, group('throttler'), topics, port);
-    rates.throttler.push(await rate(throttler, () => foldedAlerts(port)));
+    paces.throttler.push(await rate(throttler, () => foldedAlerts(port)));
     process.stderr.write(`${name}: round ${round + 1} of ${ROUNDS}\n`);
   }
   await admin.deleteTopics({ topics: [topics.raw, topics.throttled, topics.deadLetter] });
   await admin.disconnect();
-  const consumePerSec = median(rates.consume);
-  const copyPerSec = median(rates.copy);
-  const throttlerPerSec = median(rates.throttler);
+  const perSec = (process: Process): number => median(paces[process].map((pace) => pace.perSec));
+  const cpu = (process: Process): number => median(paces[process].map((pace) => pace.cpuMicros));
   return {
     alerts: ALERTS,
-    consumePerSec: Math.round(consumePerSec),
-    copyPerSec: Math.round(copyPerSec),
-    throttlerPerSec: Math.round(throttlerPerSec),
-    ofConsume: rounded(throttlerPerSec / consumePerSec),
-    ofCopy: rounded(throttlerPerSec / copyPerSec),
+    ...fields(PROCESSES, (process) => [`${process}PerSec`, Math.round(perSec(process))]),
+    ...fields(BASELINES, (process) => [
+      `of${capital(process)}`,
+      rounded(perSec('throttler') / perSec(process)),
+    ]),
+    ...fields(PROCESSES, (process) => [`${process}Cpu`, rounded(cpu(process))]),
   };
+}
+
+function fields<T>(of: readonly T[], field: (one: T) => [string, number]): Record<string, number> {
+  return Object.fromEntries(of.map(field));
+}
+
+function capital(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1);
 }
 
 export async function throughputBench(env: StackEnv): Promise<ThroughputBench> {

@@ -34,11 +34,11 @@ export class AlertCodec {
   }
 
   /**
-   * The reader for this value's schema; undefined if it was not fetched yet: then `fetch(schemaIdOf(value))`.
-   * Throws AlertFormatError.
+   * The reader for the schema of this value, which lies from `from` to `to`; undefined if it was not fetched yet: then
+   * `fetch(schemaIdOf(value))`. Throws AlertFormatError.
    */
-  reader(value: Buffer): AlertReader | undefined {
-    const reader = this.#readers.get(schemaIdOf(value));
+  reader(bytes: Buffer, from = 0, to = bytes.length): AlertReader | undefined {
+    const reader = this.#readers.get(schemaIdOf(bytes, from, to));
     if (reader instanceof AlertFormatError) throw reader;
     return reader;
   }

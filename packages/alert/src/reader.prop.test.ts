@@ -1,7 +1,7 @@
 /** Whatever the bytes: a value or an AlertFormatError, and both ways of reading agree on which. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { makeAlert } from './alert.ts';
+import { containerKey, makeAlert } from './alert.ts';
 import { AlertFormatError } from './errors.ts';
 import type { Alert } from './generated/alert.ts';
 import { createReader, type AlertReader } from './reader.ts';
@@ -78,6 +78,38 @@ function readBothWays(reader: AlertReader, value: Buffer): void {
   if (typeof leading === 'string' || typeof whole === 'string') expect(leading).toEqual(whole);
   else expect(whole).toMatchObject(leading);
 }
+
+describe('alerts one after the other', () => {
+  it('read the same as each by itself, whatever was read before and wherever they lie', () => {
+    const names = fc.constantFrom('', 'c1', 'c2', 'é', 'x'.repeat(64));
+    const few = fc
+      .record({ ContainerID: names, NodeID: names, Type: names, PolicyName: names, Sequence: fc.nat(9) })
+      .map((some) => makeAlert(some));
+    const cut = fc.tuple(fc.oneof(few, alert), fc.option(fc.nat(), { freq: 2 }));
+    fc.assert(
+      fc.property(fc.array(cut, { minLength: 5, maxLength: 30 }), (alerts) => {
+        const used = createReader(alertType);
+        for (const [value, end] of alerts) {
+          const bytes = writer.encode(value);
+          const to = end === null ? bytes.length : end % bytes.length;
+          const around = Buffer.concat([Buffer.alloc(7, 1), bytes.subarray(0, to), Buffer.alloc(9, 2)]);
+          const found = outcome(() => ({ ...used.leading(around, 7, 7 + to) }));
+          if (typeof found === 'string' || to < bytes.length) {
+            expect([found, to < bytes.length]).toEqual(['TRUNCATED', true]);
+            continue;
+          }
+          expect(value).toMatchObject(found);
+          expect(Object.keys(found)).toHaveLength(12);
+          for (const key of [containerKey(found), 'c1', 'c2', 'host:', 'host:c1']) {
+            const among = Buffer.from(`<${key}>`);
+            expect(used.hasKey(among, 1, among.length - 1)).toBe(key === containerKey(found));
+          }
+        }
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
 
 describe('any bytes', () => {
   it('what is written is read', () => {

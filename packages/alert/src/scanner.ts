@@ -5,6 +5,7 @@
  * bounded by the number of bytes. Encoding: Avro 1.12 specification, "Binary Encoding".
  */
 import { AlertFormatError } from './errors.ts';
+import type { RunCache } from './run-cache.ts';
 import { StringCache } from './string-cache.ts';
 import { STEP, type Step } from './steps.ts';
 
@@ -12,16 +13,19 @@ import { STEP, type Step } from './steps.ts';
 const MAX_LONG = Number.MAX_SAFE_INTEGER - 1;
 const MIN_LONG = -(2 ** 52);
 
+/** Strings that were read, whatever the schema: runs of them are made of the same. */
+export const TEXTS = new StringCache();
+
 /** A place in a record's bytes. One is reused for all records of a reader: the hot path makes no garbage. */
 export class Scanner {
   #bytes: Buffer = Buffer.alloc(0);
   #end = 0;
-  readonly #cache = new StringCache();
   pos = 0;
 
-  reset(bytes: Buffer, pos: number): void {
+  /** From `pos` to before `end` of these bytes. */
+  reset(bytes: Buffer, pos: number, end: number): void {
     this.#bytes = bytes;
-    this.#end = bytes.length;
+    this.#end = end;
     this.pos = pos;
   }
 
@@ -55,7 +59,14 @@ export class Scanner {
 
   readString(): string {
     const start = this.#readBytes();
-    return this.#cache.read(this.#bytes, start, this.pos);
+    return TEXTS.read(this.#bytes, start, this.pos);
+  }
+
+  /** As many strings as the cache has in a run; undefined where they are to be read one by one. */
+  readRun(cache: RunCache): readonly string[] | undefined {
+    const run = cache.read(this.#bytes, this.pos, this.#end);
+    if (run !== undefined) this.pos = cache.end;
+    return run;
   }
 
   /** Throws TRAILING_BYTES unless all bytes were read. */
@@ -75,6 +86,11 @@ export class Scanner {
     const bytes = this.#bytes;
     const end = this.#end;
     let pos = this.pos;
+    const first = pos < end ? (bytes[pos] as number) : 0x80;
+    if (first < 0x80) {
+      this.pos = pos + 1;
+      return (first >>> 1) ^ -(first & 1);
+    }
     let low = 0; // bits 0 to 27
     let high = 0; // bits 28 to 55
     let top = 0; // bits 56 to 63: set only in what does not fit a number

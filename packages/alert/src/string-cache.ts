@@ -6,7 +6,8 @@
 /** Longer strings are made each time. A container id has 64 bytes. */
 const MAX_BYTES = 64;
 /** Entries, a power of two; each place holds the last string that hashed to it. */
-const PLACES = 1024;
+const PLACES = 8192;
+const SHIFT = 19;
 
 /** Holds at most PLACES strings of MAX_BYTES bytes. */
 export class StringCache {
@@ -28,7 +29,7 @@ export class StringCache {
       Math.imul(bytes[end - 1] as number, 0x85ebca6b) ^
       Math.imul(bytes[middle] as number, 0xc2b2ae35) ^
       Math.imul(((bytes[start + (length >> 2)] as number) << 8) | length, 0x27d4eb2f);
-    const place = hash >>> 22;
+    const place = hash >>> SHIFT;
     const known = this.#strings[place] as string;
     const base = place * MAX_BYTES;
     // What is cached has as many characters as bytes, so the length of one is the length of the other.

@@ -3,16 +3,16 @@ import { AlertFormatError } from './errors.ts';
 
 export const WIRE_HEADER_BYTES = 5;
 
-/** The id of the writer's schema. Throws NO_MAGIC_BYTE or TRUNCATED. */
-export function schemaIdOf(value: Buffer): number {
-  if (value.length > 0 && value[0] !== 0) {
+/** The id of the writer's schema, of the value from `from` to `to`. Throws NO_MAGIC_BYTE or TRUNCATED. */
+export function schemaIdOf(bytes: Buffer, from = 0, to = bytes.length): number {
+  if (to > from && bytes[from] !== 0) {
     throw new AlertFormatError(
       'NO_MAGIC_BYTE',
       'the record does not start with the zero byte of the wire format',
     );
   }
-  if (value.length < WIRE_HEADER_BYTES) {
+  if (to - from < WIRE_HEADER_BYTES) {
     throw new AlertFormatError('TRUNCATED', 'the record ends before its schema id');
   }
-  return value.readUInt32BE(1);
+  return bytes.readUInt32BE(from + 1);
 }

@@ -1,15 +1,11 @@
 // The same records as kafkajs's own decoder, for any log.
 import { createRequire } from 'node:module';
-import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  decodeMessages,
-  type FetchedRecord,
-  replaceFetchDecoder,
-  type ResponseDecoder,
-} from './fetch-decoder.ts';
+import { decodeMessages, replaceFetchDecoder, type ResponseDecoder } from './fetch-decoder.ts';
+import type { FetchedRecord } from './fetched-batches.ts';
 import { encodeBatch, encodeRecords } from './record-batch.ts';
+import { anyBatch as batch, anyBuffer as buffer, encoded, response } from './testing/fetches.ts';
 
 type Decode = (decoder: ResponseDecoder) => Promise<FetchedRecord[]>;
 
@@ -17,43 +13,6 @@ const require = createRequire(import.meta.url);
 const stock = require('kafkajs/src/protocol/requests/fetch/v4/decodeMessages') as Decode;
 const Decoder = require('kafkajs/src/protocol/decoder') as new (bytes: Buffer) => ResponseDecoder;
 const older: Decode = () => Promise.reject(new Error('not asked for'));
-
-const GZIP = 1;
-const buffer = (maxLength: number) => fc.uint8Array({ maxLength }).map((bytes) => Buffer.from(bytes));
-const bytes = fc.option(buffer(300));
-const name = fc.string({ unit: 'grapheme', maxLength: 8 }).filter((text) => text !== '__proto__');
-const headers = fc.dictionary(name, fc.oneof(buffer(10), fc.array(buffer(10), { maxLength: 3 })));
-const timestamp = fc.integer({ min: 1_000_000_000_000, max: 9_000_000_000_000 }).map(String);
-const message = fc.record({ key: bytes, value: bytes, headers, timestamp });
-
-const batch = fc.record({
-  messages: fc.array(message, { minLength: 1, maxLength: 8 }),
-  firstOffset: fc.nat().map(BigInt),
-  /** Codec; time of the append, transaction, control records. */
-  attributes: fc
-    .constantFrom(0, GZIP)
-    .chain((codec) => fc.subarray([8, 16, 32]).map((bits) => bits.reduce((a, b) => a + b, codec))),
-  producerId: fc.nat().map(BigInt),
-  producerEpoch: fc.nat(32_767),
-  firstSequence: fc.nat(),
-});
-
-type Batch = typeof batch extends fc.Arbitrary<infer T> ? T : never;
-
-function encoded({ messages, firstOffset, ...head }: Batch): Buffer {
-  const records = encodeRecords(messages, 0);
-  const isCompressed = (head.attributes & GZIP) === GZIP;
-  const bytes = encodeBatch(records, isCompressed ? gzipSync(records.bytes) : records.bytes, head);
-  bytes.writeBigInt64BE(firstOffset, 0);
-  return bytes;
-}
-
-/** As in a fetch response: size, then the bytes, then what comes after them. */
-function response(records: Buffer, after = Buffer.alloc(0)): Buffer {
-  const size = Buffer.alloc(4);
-  size.writeInt32BE(records.length);
-  return Buffer.concat([size, records, after]);
-}
 
 async function both(bytes: Buffer): Promise<void> {
   const [expected, found] = [new Decoder(bytes), new Decoder(bytes)];

@@ -3,38 +3,21 @@
 // kafkajs makes three objects and several 64-bit integers for each record on the way to what it returns, and dies of a
 // batch of more than about 120 000 records, whose array it spreads into arguments. Here a batch is read in one pass.
 // What comes out is the same, which a test compares.
+//
+// A consumer that asks for it gets all records of a partition in one piece: indexed-fetch.ts.
 import { createRequire } from 'node:module';
-
-/** A record as kafkajs gives it to consumers. */
-export interface FetchedRecord {
-  readonly magicByte: number;
-  readonly attributes: number;
-  readonly timestamp: string;
-  readonly offset: string;
-  readonly key: Buffer | null;
-  readonly value: Buffer | null;
-  readonly headers: FetchedHeaders;
-  readonly isControlRecord: boolean;
-  readonly batchContext: BatchContext;
-}
-
-export type FetchedHeaders = Readonly<Record<string, Buffer | null | (Buffer | null)[]>>;
-
-/** What kafkajs tells of the batch in which a record came. */
-export interface BatchContext {
-  readonly firstOffset: string;
-  readonly firstTimestamp: string;
-  readonly partitionLeaderEpoch: number;
-  readonly inTransaction: boolean;
-  readonly isControlBatch: boolean;
-  readonly lastOffsetDelta: number;
-  readonly producerId: string;
-  readonly producerEpoch: number;
-  readonly firstSequence: number;
-  readonly maxTimestamp: string;
-  readonly timestampType: number;
-  readonly magicByte: number;
-}
+import {
+  type BatchContext,
+  batchesIn,
+  codecOf,
+  type FetchedHeaders,
+  type FetchedRecord,
+  HEAD_BYTES,
+  MAGIC,
+  NO_HEADERS,
+  readContext,
+} from './fetched-batches.ts';
+import { indexBatches, wantsIndex } from './indexed-fetch.ts';
 
 /** kafkajs's decoder of a response, at the size of the records of one partition. */
 export interface ResponseDecoder {
@@ -44,21 +27,9 @@ export interface ResponseDecoder {
 
 type DecodeMessages = (decoder: ResponseDecoder) => Promise<FetchedRecord[]>;
 
-interface CompressionModule {
-  lookupCodecByAttributes(attributes: number): { decompress(bytes: Buffer): Promise<Buffer> } | null;
-}
-
 const PATCHED_VERSION = '2.2.4';
 const DECODER = 'kafkajs/src/protocol/requests/fetch/v4/decodeMessages';
-const MAGIC = 2;
 const MAGIC_AT = 16;
-/** First offset and length, which the length does not count. */
-const PREFIX_BYTES = 12;
-const HEAD_BYTES = 61;
-const LOG_APPEND_TIME = 8;
-const TRANSACTIONAL = 16;
-const CONTROL = 32;
-const NO_HEADERS: FetchedHeaders = Object.freeze({});
 
 const require = createRequire(import.meta.url);
 const patched = new WeakSet<DecodeMessages>();
@@ -93,48 +64,20 @@ export async function decodeMessages(
   }
   if (size > MAGIC_AT && buffer.readInt8(start + MAGIC_AT) !== MAGIC) return older(decoder);
   decoder.offset = start + size;
-  return decodeBatches(buffer.subarray(start, start + size));
+  const bytes = buffer.subarray(start, start + size);
+  return wantsIndex(bytes) ? indexBatches(bytes) : decodeBatches(bytes);
 }
 
-/** The last batch may be cut off, since a fetch is bounded in bytes. */
 async function decodeBatches(bytes: Buffer): Promise<FetchedRecord[]> {
   const records: FetchedRecord[] = [];
-  for (let at = 0; at + HEAD_BYTES <= bytes.length;) {
-    const end = at + PREFIX_BYTES + bytes.readInt32BE(at + 8);
-    if (end > bytes.length) break;
-    const attributes = bytes.readInt16BE(at + 21);
-    const count = bytes.readInt32BE(at + 57);
-    const context = readContext(bytes, at);
-    const payload = bytes.subarray(at + HEAD_BYTES, end);
-    const codec = count > 0 ? compression().lookupCodecByAttributes(attributes) : null;
+  for (const batch of batchesIn(bytes)) {
+    const context = readContext(bytes, batch.at);
+    const payload = bytes.subarray(batch.at + HEAD_BYTES, batch.end);
+    const codec = codecOf(batch);
     const plain = codec === null ? payload : await codec.decompress(payload);
-    readRecords(plain, count, bytes.readBigInt64BE(at), context, records);
-    at = end;
+    readRecords(plain, batch.count, bytes.readBigInt64BE(batch.at), context, records);
   }
   return records;
-}
-
-let compressionModule: CompressionModule | undefined;
-function compression(): CompressionModule {
-  return (compressionModule ??= require('kafkajs/src/protocol/message/compression') as CompressionModule);
-}
-
-function readContext(bytes: Buffer, at: number): BatchContext {
-  const attributes = bytes.readInt16BE(at + 21);
-  return {
-    firstOffset: String(bytes.readBigInt64BE(at)),
-    firstTimestamp: String(bytes.readBigInt64BE(at + 27)),
-    partitionLeaderEpoch: bytes.readInt32BE(at + 12),
-    inTransaction: (attributes & TRANSACTIONAL) > 0,
-    isControlBatch: (attributes & CONTROL) > 0,
-    lastOffsetDelta: bytes.readInt32BE(at + 23),
-    producerId: String(bytes.readBigInt64BE(at + 43)),
-    producerEpoch: bytes.readInt16BE(at + 51),
-    firstSequence: bytes.readInt32BE(at + 53),
-    maxTimestamp: String(bytes.readBigInt64BE(at + 35)),
-    timestampType: (attributes & LOG_APPEND_TIME) > 0 ? 1 : 0,
-    magicByte: MAGIC,
-  };
 }
 
 /** length | attributes i8 | timestamp delta | offset delta | key | value | headers (lengths and deltas: varints) */

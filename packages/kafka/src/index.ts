@@ -22,7 +22,9 @@ export {
 } from './compression.ts';
 export { KAFKA_ERROR_CODES, KafkaError, kafkaFailure, type KafkaErrorCode } from './errors.ts';
 export { stopIdleTimers } from './idle-timer.ts';
+export { asPartitionRecords, partitionRecords } from './indexed-fetch.ts';
 export { logInto, type KafkaLogger } from './logging.ts';
+export { PartitionRecords, type PartitionRecord } from './partition-records.ts';
 export { murmur2Partitioner, partitionFor } from './partitioning.ts';
 export {
   checkTopics,

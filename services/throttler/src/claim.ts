@@ -19,7 +19,7 @@ import type {
   FetchedBatch,
   OutputRecord,
   PartitionTransactions,
-  RawRecord,
+  RawRecords,
 } from './ports.ts';
 
 /** A batch without output rides in the next transaction, at the latest after this. */
@@ -93,10 +93,11 @@ export class Claim {
     const { records } = batch;
     const { recordsPerCommit = RECORDS_PER_COMMIT } = this.#deps;
     for (let from = 0; ; from += recordsPerCommit) {
-      const next = records[from + recordsPerCommit];
-      const part = records.slice(from, from + recordsPerCommit);
-      const missingSchema = await this.#foldPart(part, next?.offset ?? batch.end);
-      if (missingSchema !== undefined || next === undefined) return missingSchema;
+      const to = from + recordsPerCommit;
+      const isLast = to >= records.length;
+      const part = isLast ? records.slice(from) : records.slice(from, to);
+      const missingSchema = await this.#foldPart(part, isLast ? batch.end : records.offset(to));
+      if (missingSchema !== undefined || isLast) return missingSchema;
       try {
         await batch.heartbeat();
       } catch {
@@ -106,13 +107,12 @@ export class Claim {
     }
   }
 
-  async #foldPart(records: readonly RawRecord[], end: number): Promise<number | undefined> {
+  async #foldPart(records: RawRecords, end: number): Promise<number | undefined> {
     const { clock, observer, partition } = this.#deps;
     const startedMs = clock.nowMs();
     const { folded, missingSchema } = this.folder.foldAll(records, this.history.inForce);
-    const first = folded > 0 ? records[0] : undefined;
-    if (first !== undefined) this.history.recordRead(this.position, appendTimeMicros(first.appendMs));
-    this.position = missingSchema === undefined ? end : (records[folded]?.offset ?? this.position);
+    if (folded > 0) this.history.recordRead(this.position, appendTimeMicros(records.appendMs(0)));
+    this.position = missingSchema === undefined ? end : records.offset(folded);
     const nowMs = clock.nowMs();
     this.#base = { micros: this.fold.timeMicros, monotonicMs: nowMs };
     this.#pendingSinceMs ??= nowMs;

@@ -138,7 +138,7 @@ export class PartitionOwner {
       } else if (standing.rebuilding === undefined) {
         standing.claim.skipTo(end);
       } else {
-        standing.rebuilding.rebuild.fold([], end);
+        standing.rebuilding.rebuild.skipTo(end);
         if (standing.rebuilding.rebuild.done) await this.#goLive(standing, standing.rebuilding);
       }
     });
@@ -336,7 +336,9 @@ export class PartitionOwner {
   async #foldLive(claim: Claim, batch: FetchedBatch): Promise<void> {
     const missingSchema = await claim.foldBatch(batch);
     const lag = Math.max(0, this.#highWatermark - claim.position);
-    this.#deps.observer.position(this.#deps.partition, lag, batch.records.at(-1)?.appendMs ?? 0);
+    const { records } = batch;
+    const lastMs = records.length === 0 ? 0 : records.appendMs(records.length - 1);
+    this.#deps.observer.position(this.#deps.partition, lag, lastMs);
     if (missingSchema !== undefined && this.#standing) this.#waitForSchemas(this.#standing, batch);
     else if (claim.position !== batch.end) this.refetch();
   }
@@ -350,8 +352,8 @@ export class PartitionOwner {
     const { control, partition, schemas } = this.#deps;
     control.pause(partition);
     this.#waiting.clear();
-    const { position } = this.status();
-    const ahead = batch.records.filter(({ offset }) => offset >= position);
+    const { records } = batch;
+    const ahead = records.slice(records.indexOf(this.status().position));
     const ids = standing.claim.folder.missingSchemas(ahead).slice(0, SCHEMAS_AT_ONCE);
     const [first, ...others] = ids.map((id) => schemas.resolve(id));
     for (const other of others) other.catch(() => undefined);

@@ -3,4 +3,3 @@
 export { RedisCheckpointStore } from './adapters/redis-checkpoint-store.ts';
 export { Checkpointer } from './checkpointer.ts';
 export { RecordFolder } from './core/record-folder.ts';
-export type { RawRecord } from './ports.ts';

@@ -1,22 +1,21 @@
 // The small interfaces through which a partition's owner acts on the world. Each has one real adapter in
 // adapters/; tests put fault injectors between the two.
 
+import type { PartitionRecord, PartitionRecords } from '@alert-throttle/kafka';
 import type { IHeaders } from 'kafkajs';
 
-/** One record of the raw topic as it was fetched. Offsets stay below 2^53. */
-export interface RawRecord {
-  readonly offset: number;
-  /** The broker's append time in milliseconds (the raw topic has message.timestamp.type=LogAppendTime). */
-  readonly appendMs: number;
-  readonly key: Buffer | null;
-  /** Null is a tombstone: the container was deleted. */
-  readonly value: Buffer | null;
-  readonly headers: IHeaders | undefined;
-}
+/**
+ * One record of the raw topic as it was fetched. Offsets stay below 2^53; the time is that of the append (the raw topic
+ * has message.timestamp.type=LogAppendTime); a null value is a tombstone: the container was deleted.
+ */
+export type RawRecord = PartitionRecord;
+
+/** Records of the raw topic that follow each other. Most are dropped, and never made a record each. */
+export type RawRecords = PartitionRecords;
 
 /** What one fetch brought of one partition. */
 export interface FetchedBatch {
-  readonly records: readonly RawRecord[];
+  readonly records: RawRecords;
   /** The offset that the fetch asked for. */
   readonly fetchedOffset: number;
   /** The offset after the batch, control records included. */

@@ -1,3 +1,4 @@
+import { PartitionRecords } from '@alert-throttle/kafka';
 import { describe, expect, it } from 'vitest';
 
 import type { FetchedBatch } from './ports.ts';
@@ -11,11 +12,17 @@ function batch(fetchedOffset: number, end: number): FetchedBatch {
     value: null,
     headers: undefined,
   }));
-  return { records, fetchedOffset, end, highWatermark: end, heartbeat: () => Promise.resolve() };
+  return {
+    records: PartitionRecords.of(records),
+    fetchedOffset,
+    end,
+    highWatermark: end,
+    heartbeat: () => Promise.resolve(),
+  };
 }
 
 function offsets(taken: FetchedBatch | undefined): (number | undefined)[] {
-  return [taken?.fetchedOffset, ...(taken?.records.map(({ offset }) => offset) ?? []), taken?.end];
+  return [taken?.fetchedOffset, ...[...(taken?.records ?? [])].map(({ offset }) => offset), taken?.end];
 }
 
 describe('batches that wait', () => {
@@ -50,7 +57,9 @@ describe('batches that wait', () => {
     const waiting = new WaitingBatches(100);
     const large = (offset: number): FetchedBatch => ({
       ...batch(offset, offset + 1),
-      records: [{ offset, appendMs: 0, key: null, value: Buffer.alloc(1_500_000), headers: undefined }],
+      records: PartitionRecords.of([
+        { offset, appendMs: 0, key: null, value: Buffer.alloc(1_500_000), headers: undefined },
+      ]),
     });
     const all = [large(0), large(1), large(2)] as const;
     for (const one of all) waiting.push(one);
@@ -68,7 +77,10 @@ describe('batches that wait', () => {
       return is;
     };
     const record = { offset: 0, appendMs: 0, key: Buffer.alloc(200_000), headers: undefined };
-    const large = { ...batch(0, 1), records: [{ ...record, value: Buffer.alloc(4_000_000) }] };
+    const large = {
+      ...batch(0, 1),
+      records: PartitionRecords.of([{ ...record, value: Buffer.alloc(4_000_000) }]),
+    };
     expect(full(batch(0, 19))).toBe(false);
     expect(full(batch(0, 19), batch(19, 20))).toBe(true);
     expect(full(large)).toBe(true);

@@ -1,6 +1,8 @@
 // What was fetched of a partition while an earlier batch is being decided. Batches that follow each other are taken
 // together: what came in during one transaction goes into the next.
 
+import { PartitionRecords } from '@alert-throttle/kafka';
+
 import type { FetchedBatch } from './ports.ts';
 
 /** As one fetch of a partition may bring: more is not joined, and not fetched ahead. */
@@ -32,7 +34,7 @@ export class WaitingBatches {
   }
 
   push(batch: FetchedBatch): void {
-    const bytes = bytesOf(batch);
+    const bytes = batch.records.byteLength();
     this.#waiting.push({ batch, bytes });
     this.#records += batch.records.length;
     this.#bytes += bytes;
@@ -63,7 +65,7 @@ export class WaitingBatches {
     if (joined === 1) return batch;
     const last = taken.at(-1) ?? batch;
     return {
-      records: taken.flatMap(({ records }) => records),
+      records: PartitionRecords.concat(taken.map(({ records }) => records)),
       fetchedOffset: batch.fetchedOffset,
       end,
       highWatermark: last.highWatermark,
@@ -77,10 +79,4 @@ export class WaitingBatches {
     this.#records = 0;
     this.#bytes = 0;
   }
-}
-
-function bytesOf({ records }: FetchedBatch): number {
-  let bytes = 0;
-  for (const { key, value } of records) bytes += (key?.length ?? 0) + (value?.length ?? 0);
-  return bytes;
 }

@@ -3,11 +3,11 @@
 
 import { EventEmitter, once } from 'node:events';
 
-import type { AlertKafka } from '@alert-throttle/kafka';
+import { type AlertKafka, asPartitionRecords, partitionRecords } from '@alert-throttle/kafka';
 import type { Logger } from '@alert-throttle/observability';
-import type { Batch, Consumer, IHeaders, KafkaMessage } from 'kafkajs';
+import type { Batch, Consumer, ConsumerRunConfig } from 'kafkajs';
 
-import type { FetchControl, FetchedBatch, MonotonicClock, RawRecord } from '../ports.ts';
+import type { FetchControl, FetchedBatch, MonotonicClock } from '../ports.ts';
 
 /** A killed member's partitions are free after the session timeout; five kills in a row stay within 30 s. */
 const SESSION_TIMEOUT_MS = 10_000;
@@ -110,20 +110,23 @@ export class KafkaGroup implements FetchControl {
     try {
       await consumer.connect();
       await consumer.subscribe({ topic, fromBeginning: true });
-      await consumer.run({
-        autoCommit: false,
-        eachBatchAutoResolve: false,
-        partitionsConsumedConcurrently: CONCURRENT_PARTITIONS,
-        eachBatch: async (payload) => {
-          const { batch } = payload;
-          await this.#options.listener.batch(
-            batch.partition,
-            fetched(batch, () => payload.heartbeat()),
-          );
-          // Where the owner wants another offset it has sought it, and a seek wins.
-          payload.resolveOffset(batch.messages.at(-1)?.offset ?? batch.lastOffset());
-        },
-      });
+      const eachBatch: ConsumerRunConfig['eachBatch'] = async (payload) => {
+        const { batch } = payload;
+        await this.#options.listener.batch(
+          batch.partition,
+          fetched(batch, () => payload.heartbeat()),
+        );
+        // Where the owner wants another offset it has sought it, and a seek wins.
+        payload.resolveOffset(batch.messages.at(-1)?.offset ?? batch.lastOffset());
+      };
+      await asPartitionRecords(() =>
+        consumer.run({
+          autoCommit: false,
+          eachBatchAutoResolve: false,
+          partitionsConsumedConcurrently: CONCURRENT_PARTITIONS,
+          eachBatch,
+        }),
+      );
     } catch (error) {
       logger.warn({ err: error }, 'joining the consumer group failed; trying again');
       this.#rebuild(consumer);
@@ -199,73 +202,10 @@ export class KafkaGroup implements FetchControl {
 function fetched(batch: Batch, heartbeat: () => Promise<void>): FetchedBatch {
   const { fetchedOffset } = batch as Batch & { readonly fetchedOffset: string };
   return {
-    records: batch.messages.map((message) => new FetchedRecord(message)),
+    records: partitionRecords(batch),
     heartbeat,
     fetchedOffset: Number(fetchedOffset),
     end: Number(batch.lastOffset()) + 1,
     highWatermark: Number(batch.highWatermark),
   };
-}
-
-/** All records of a record batch that the broker stamped have one append time. */
-const latestTime = { text: '', ms: 0 };
-
-/** A message of kafkajs as a record; what it holds as text is turned into numbers only where somebody asks. */
-class FetchedRecord implements RawRecord {
-  readonly #message: KafkaMessage;
-
-  constructor(message: KafkaMessage) {
-    this.#message = message;
-  }
-
-  get offset(): number {
-    return Number(this.#message.offset);
-  }
-
-  get appendMs(): number {
-    const { timestamp } = this.#message;
-    if (timestamp !== latestTime.text) {
-      latestTime.text = timestamp;
-      latestTime.ms = Number(timestamp);
-    }
-    return latestTime.ms;
-  }
-
-  get key(): Buffer | null {
-    return this.#message.key;
-  }
-
-  get value(): Buffer | null {
-    return this.#message.value;
-  }
-
-  get headers(): IHeaders | undefined {
-    return cleanHeaders(this.#message.headers);
-  }
-}
-
-/**
- * Headers as kafkajs can write them again. It cannot write a null value, which Java clients may send, and it
- * reads a header named like a property of every object (`constructor`) together with that property.
- */
-export function cleanHeaders(headers: IHeaders | undefined): IHeaders | undefined {
-  if (headers === undefined || isEmpty(headers)) return undefined;
-  const names = Object.keys(headers);
-  return Object.fromEntries(
-    names.map((name) => {
-      const found: unknown = headers[name];
-      const values: unknown[] = Array.isArray(found) ? found : [found];
-      const kept = values.flatMap((value) => {
-        if (value === null) return [Buffer.alloc(0)];
-        return Buffer.isBuffer(value) ? [value] : [];
-      });
-      return [name, kept.length === 1 ? kept[0] : kept];
-    }),
-  );
-}
-
-/** Almost all records have none; a list of their names need not be made to see that. */
-function isEmpty(headers: IHeaders): boolean {
-  for (const _ in headers) return false;
-  return true;
 }

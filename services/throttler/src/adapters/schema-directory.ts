@@ -30,8 +30,8 @@ export class SchemaDirectory implements SchemaSource {
     this.#signal = signal;
   }
 
-  reader(value: Buffer): AlertReader | undefined {
-    return this.#codec.reader(value);
+  reader(bytes: Buffer, from?: number, to?: number): AlertReader | undefined {
+    return this.#codec.reader(bytes, from, to);
   }
 
   isUnknown(schemaId: number): boolean {

@@ -1,6 +1,6 @@
 // Records that cannot be decided: why, and the dead letter that keeps their bytes.
 
-import type { OutputRecord, RawRecord } from '../ports.ts';
+import type { OutputRecord, RawRecord, RawRecords } from '../ports.ts';
 import { headerBytes } from './header-bytes.ts';
 
 /** Why a record of the raw topic is not an alert. Also the label of the dead-letter metric. */
@@ -31,9 +31,10 @@ export interface Poison {
 }
 
 /** Why a record of that size cannot be decided; undefined for one that goes through the broker as it is. */
-export function tooLarge({ key, value, headers }: RawRecord): Poison | undefined {
-  const valueBytes = value?.length ?? 0;
-  const otherBytes = (key?.length ?? 0) + headerBytes(headers);
+export function tooLarge(records: RawRecords, index: number): Poison | undefined {
+  const valueBytes = records.valueTo(index) - records.valueFrom(index);
+  const keyBytes = records.keyTo(index) - records.keyFrom(index);
+  const otherBytes = keyBytes + headerBytes(records.headers(index));
   if (valueBytes > MAX_RECORD_BYTES) {
     return { reason: 'too-large', detail: `${valueBytes} bytes, at most ${MAX_RECORD_BYTES}` };
   }

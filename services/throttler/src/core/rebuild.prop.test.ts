@@ -84,9 +84,11 @@ class Live {
         break;
       case 'records': {
         const batch = this.#log.read(this.#position, end - this.#position);
-        const first = batch?.records[0];
-        if (first !== undefined) this.#history.recordRead(this.#position, appendTimeMicros(first.appendMs));
-        this.folder.foldAll(batch?.records ?? [], this.#history.inForce);
+        if (batch === undefined) break;
+        const { records } = batch;
+        if (records.length > 0)
+          this.#history.recordRead(this.#position, appendTimeMicros(records.appendMs(0)));
+        this.folder.foldAll(records, this.#history.inForce);
         break;
       }
       case 'idle':

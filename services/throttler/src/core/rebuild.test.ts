@@ -3,9 +3,10 @@
 import type { Limits, PartitionFold } from '@alert-throttle/throttle';
 import avro from 'avsc';
 import { AlertWriter } from '@alert-throttle/alert';
+import { PartitionRecords } from '@alert-throttle/kafka';
 import { describe, expect, it } from 'vitest';
 
-import type { RawRecord } from '../ports.ts';
+import type { RawRecords } from '../ports.ts';
 import { Folding } from '../testing/folding.ts';
 import { alertRecord, auditAlert, START_MS } from '../testing/raw-alerts.ts';
 import { History } from './history.ts';
@@ -17,7 +18,7 @@ const off: Limits = { ...on, alertThrottling: false };
 const few: Limits = { ...on, maxAlertPerSec: 1 };
 
 /** Ten alerts of one container at one time. */
-function flood(from = 0): { on: Folding; records: RawRecord[] } {
+function flood(from = 0): { on: Folding; records: RawRecords } {
   const folding = new Folding(from);
   return { on: folding, records: folding.logged(...Array.from({ length: 10 }, () => alertRecord(START_MS))) };
 }
@@ -46,11 +47,11 @@ describe('a rebuild', () => {
 
   it('gets on by what no consumer is shown', () => {
     const rebuild = new Rebuild(new Folding().folder, History.begin(0, on), 0, 5);
-    rebuild.fold([], 3);
+    rebuild.skipTo(3);
     expect([rebuild.done, rebuild.position]).toEqual([false, 3]);
-    rebuild.fold([], 2);
+    rebuild.skipTo(2);
     expect(rebuild.position).toBe(3);
-    rebuild.fold([], 9);
+    rebuild.skipTo(9);
     expect([rebuild.done, rebuild.position]).toEqual([true, 5]);
   });
 
@@ -105,10 +106,7 @@ describe('a rebuild', () => {
     history.changeLimits(3, few, 0);
     const { on: folding, records } = flood();
     const rebuild = new Rebuild(folding.folder, history, 0, 10);
-    rebuild.fold(
-      [records[0], records[5], records[6]].filter((record) => record !== undefined),
-      7,
-    );
+    rebuild.fold(PartitionRecords.of([0, 5, 6].map((index) => records.record(index))), 7);
     expect(window(folding.fold)).toMatch(/"dropped":2.*"maxAlertPerSec":1,/);
   });
 

@@ -3,7 +3,7 @@
 
 import type { LimitsChange } from '@alert-throttle/throttle';
 
-import type { RawRecord } from '../ports.ts';
+import type { RawRecords } from '../ports.ts';
 import type { History, HistoryStep } from './history.ts';
 import type { RecordFolder } from './record-folder.ts';
 
@@ -33,24 +33,28 @@ export class Rebuild {
    * Folds the records below the target. `end` is the offset after the fetched batch, control records included.
    * Returns the id of a schema that must be fetched before the fold can go on.
    */
-  fold(records: readonly RawRecord[], end: number): number | undefined {
+  fold(records: RawRecords, end: number): number | undefined {
     let from = 0;
     while (from < records.length) {
-      const first = records[from];
-      if (first === undefined || first.offset >= this.target) break;
-      this.#takeSteps(first.offset);
+      const first = records.offset(from);
+      if (first >= this.target) break;
+      this.#takeSteps(first);
       const nextStep = Math.min(this.#steps[0]?.offset ?? Infinity, this.target);
-      let to = from;
-      while (to < records.length && (records[to]?.offset ?? Infinity) < nextStep) to += 1;
+      const to = records.indexOf(nextStep);
       const { folded, missingSchema } = this.#folder.foldAll(records.slice(from, to), this.#limits);
       if (missingSchema !== undefined) {
-        this.position = records[from + folded]?.offset ?? this.position;
+        this.position = records.offset(from + folded);
         return missingSchema;
       }
       from = to;
     }
-    this.position = Math.min(Math.max(this.position, end), this.target);
+    this.skipTo(end);
     return undefined;
+  }
+
+  /** Nothing is to be folded below that offset. */
+  skipTo(end: number): void {
+    this.position = Math.min(Math.max(this.position, end), this.target);
   }
 
   /** At the target: what happened at that very offset, after the last record before it. */

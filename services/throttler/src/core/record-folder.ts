@@ -21,14 +21,14 @@ import {
 } from '@alert-throttle/throttle';
 import type { IHeaders } from 'kafkajs';
 
-import type { OutputRecord, RawRecord } from '../ports.ts';
+import type { OutputRecord, RawRecord, RawRecords } from '../ports.ts';
 import { deadLetter, type Poison, type PoisonReason, tooLarge } from './dead-letter.ts';
-import { isText, SeenAlert } from './seen-alert.ts';
+import { SeenAlert } from './seen-alert.ts';
 
 /** What the folder needs of the codec; nothing in it waits. */
 export interface AlertSchemas {
   /** Undefined where the schema must be fetched first; throws AlertFormatError where the bytes are no alert. */
-  reader(value: Buffer): AlertReader | undefined;
+  reader(bytes: Buffer, from?: number, to?: number): AlertReader | undefined;
   /** Whether the registry said, again and again, that it has no such schema. */
   isUnknown(schemaId: number): boolean;
   encode(alert: Alert): Buffer;
@@ -121,24 +121,25 @@ export class RecordFolder implements FoldSink {
     return taken;
   }
 
-  foldAll(records: readonly RawRecord[], limits: Limits): FoldResult {
+  foldAll(records: RawRecords, limits: Limits): FoldResult {
     let folded = 0;
-    for (const record of records) {
-      const missingSchema = this.#foldOne(record, limits);
-      if (missingSchema !== undefined) return { folded, missingSchema };
-      folded += 1;
+    let missingSchema: number | undefined;
+    for (; folded < records.length; folded++) {
+      missingSchema = this.#foldOne(records, folded, limits);
+      if (missingSchema !== undefined) break;
     }
     this.#seen.forget();
-    return { folded, missingSchema: undefined };
+    return { folded, missingSchema };
   }
 
   /** The schemas that must be fetched before these records can be folded, each once. */
-  missingSchemas(records: readonly RawRecord[]): number[] {
+  missingSchemas(records: RawRecords): number[] {
     const ids = new Set<number>();
-    for (const record of records) {
-      const read = record.value === null ? undefined : this.#read(record, record.value, record.key);
+    for (let index = 0; index < records.length; index++) {
+      const read = records.valueFrom(index) < 0 ? undefined : this.#read(records, index);
       if (typeof read === 'number') ids.add(read);
     }
+    this.#seen.forget();
     return [...ids];
   }
 
@@ -173,39 +174,40 @@ export class RecordFolder implements FoldSink {
   }
 
   /** Returns the id of a schema that must be fetched first; the record was not touched then. */
-  #foldOne(record: RawRecord, limits: Limits): number | undefined {
-    const { value } = record;
-    if (value === null) {
-      this.#tombstone(record);
+  #foldOne(records: RawRecords, index: number, limits: Limits): number | undefined {
+    if (records.valueFrom(index) < 0) {
+      this.#tombstone(records, index);
       return undefined;
     }
-    const read = this.#read(record, value, record.key);
+    const read = this.#read(records, index);
     if (typeof read === 'number') return read;
-    this.#fold.advance(appendTimeMicros(record.appendMs), this);
+    this.#fold.advance(appendTimeMicros(records.appendMs(index)), this);
     this.#counts.in += 1;
-    if (read !== undefined) this.#poison(record, read);
-    else this.#alert(record, limits);
+    if (read !== undefined) this.#poison(records.record(index), read);
+    else this.#alert(records, index, limits);
     return undefined;
   }
 
   /** Undefined for an alert, which `#seen` then is; else why the record is none, or the id of the schema to fetch. */
-  #read(record: RawRecord, value: Buffer, key: Buffer | null): Poison | number | undefined {
-    const large = tooLarge(record);
+  #read(records: RawRecords, index: number): Poison | number | undefined {
+    const large = tooLarge(records, index);
     if (large !== undefined) return large;
-    if (key === null) return { reason: 'no-key', detail: 'an alert needs its container id as the key' };
+    const keyFrom = records.keyFrom(index);
+    if (keyFrom < 0) return { reason: 'no-key', detail: 'an alert needs its container id as the key' };
+    const [bytes, from, to] = [records.bytes(index), records.valueFrom(index), records.valueTo(index)];
     try {
-      const reader = this.#schemas.reader(value);
+      const reader = this.#schemas.reader(bytes, from, to);
       if (reader === undefined) {
-        const id = schemaIdOf(value);
+        const id = schemaIdOf(bytes, from, to);
         if (!this.#schemas.isUnknown(id)) return id;
         return { reason: 'unknown-schema', detail: `the registry has no schema ${id}` };
       }
-      const leading = reader.leading(value);
+      const leading = reader.leading(bytes, from, to);
       const expected = containerKey(leading);
-      if (!isText(key, expected)) {
+      if (!reader.hasKey(bytes, keyFrom, records.keyTo(index))) {
         return { reason: 'key-mismatch', detail: `the key of this alert must be ${expected}` };
       }
-      this.#seen.set(reader, value, leading, expected);
+      this.#seen.set(reader, records, index, leading, expected);
       return undefined;
     } catch (error) {
       if (!(error instanceof AlertFormatError)) throw error;
@@ -213,14 +215,14 @@ export class RecordFolder implements FoldSink {
     }
   }
 
-  #alert(record: RawRecord, limits: Limits): void {
+  #alert(records: RawRecords, index: number, limits: Limits): void {
     const { leading } = this.#seen;
     if (this.#fold.isRepeat(leading.NodeID, leading.BootID, leading.Sequence)) {
       this.#counts.repeats += 1;
       return;
     }
     if (isEligible(leading)) {
-      const decision = this.#decide(record, limits);
+      const decision = this.#decide(records, index, limits);
       if (decision === undefined) return;
       if (decision !== 'passed') {
         this.#counts.dropped += 1;
@@ -228,29 +230,29 @@ export class RecordFolder implements FoldSink {
       }
     }
     this.#counts.passed += 1;
-    this.#forward(record);
+    if (this.#emit) this.#forward(records.record(index));
   }
 
   /** Undefined for an alert that is needed whole and turns out not to be: a dead letter. */
-  #decide(record: RawRecord, limits: Limits): Decision | undefined {
-    this.#seen.offset = record.offset;
+  #decide(records: RawRecords, index: number, limits: Limits): Decision | undefined {
     try {
       return this.#fold.alert(this.#seen, limits, this);
     } catch (error) {
       if (!(error instanceof AlertFormatError)) throw error;
-      this.#poison(record, { reason: REASON_OF_CODE[error.code], detail: error.message });
+      this.#poison(records.record(index), { reason: REASON_OF_CODE[error.code], detail: error.message });
       return undefined;
     }
   }
 
-  #tombstone(record: RawRecord): void {
+  #tombstone(records: RawRecords, index: number): void {
+    const record = records.record(index);
     this.#fold.advance(appendTimeMicros(record.appendMs), this);
     this.#counts.in += 1;
     if (record.key === null) {
       this.#poison(record, { reason: 'no-key', detail: 'a tombstone needs the container id as its key' });
       return;
     }
-    const large = tooLarge(record);
+    const large = tooLarge(records, index);
     if (large !== undefined) {
       this.#poison(record, large);
       return;
@@ -262,11 +264,10 @@ export class RecordFolder implements FoldSink {
     }
     this.#fold.remove(record.key.toString(), this);
     this.#counts.tombstones += 1;
-    this.#forward(record);
+    if (this.#emit) this.#forward(record);
   }
 
   #forward(record: RawRecord): void {
-    if (!this.#emit) return;
     this.#outputs.push({
       topic: 'throttled',
       key: record.key,

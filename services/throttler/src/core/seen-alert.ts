@@ -4,29 +4,40 @@
 import type { AlertReader, LeadingFields } from '@alert-throttle/alert';
 import { type AlertSeen, type CrossingDetails, crossingDetails } from '@alert-throttle/throttle';
 
+import type { RawRecords } from '../ports.ts';
+
 export class SeenAlert implements AlertSeen {
   readonly partition: number;
   containerKey = '';
   offset = 0;
+  #index = 0;
   #reader: AlertReader | undefined;
-  #value: Buffer | undefined;
+  #records: RawRecords | undefined;
   #leading: LeadingFields | undefined;
 
   constructor(partition: number) {
     this.partition = partition;
   }
 
-  set(reader: AlertReader, value: Buffer, leading: LeadingFields, containerKey: string): void {
+  set(
+    reader: AlertReader,
+    records: RawRecords,
+    index: number,
+    leading: LeadingFields,
+    containerKey: string,
+  ): void {
     this.#reader = reader;
-    this.#value = value;
+    this.#records = records;
+    this.#index = index;
     this.#leading = leading;
     this.containerKey = containerKey;
+    this.offset = records.offset(index);
   }
 
   /** So that the last record of a fetch does not keep all of it alive. */
   forget(): void {
     this.#reader = undefined;
-    this.#value = undefined;
+    this.#records = undefined;
   }
 
   /** Throws before the first `set`. */
@@ -48,18 +59,8 @@ export class SeenAlert implements AlertSeen {
   }
 
   details(): CrossingDetails {
-    if (this.#reader === undefined || this.#value === undefined) throw new Error('no alert was read');
-    return crossingDetails(this.#reader.decode(this.#value));
+    const value = this.#records?.record(this.#index).value ?? undefined;
+    if (this.#reader === undefined || value === undefined) throw new Error('no alert was read');
+    return crossingDetails(this.#reader.decode(value));
   }
-}
-
-/** Whether the bytes are that text; almost always ASCII, where no string need be made of them. */
-export function isText(bytes: Buffer, text: string): boolean {
-  const { length } = text;
-  if (bytes.length !== length) return bytes.toString() === text;
-  for (let at = 0; at < length; at++) {
-    const byte = bytes[at] as number;
-    if (byte !== text.charCodeAt(at) || byte > 0x7f) return bytes.toString() === text;
-  }
-  return true;
 }

@@ -1,10 +1,11 @@
 // A RecordFolder over an empty fold, and what comes out of it in brief.
 
 import type { Alert } from '@alert-throttle/alert';
+import { PartitionRecords } from '@alert-throttle/kafka';
 import { type Limits, PartitionFold } from '@alert-throttle/throttle';
 
 import { RecordFolder } from '../core/record-folder.ts';
-import type { OutputRecord, RawRecord } from '../ports.ts';
+import type { OutputRecord, RawRecords } from '../ports.ts';
 import type { NewRecord } from './memory-log.ts';
 import { MemorySchemas } from './memory-schemas.ts';
 
@@ -27,12 +28,14 @@ export class Folding {
   }
 
   /** The records as they lie in the log, one after the other. */
-  logged(...records: readonly NewRecord[]): RawRecord[] {
-    return records.map(({ headers, ...record }) => ({ ...record, headers, offset: this.#offset++ }));
+  logged(...records: readonly NewRecord[]): RawRecords {
+    return PartitionRecords.of(
+      records.map(({ headers, ...record }) => ({ ...record, headers, offset: this.#offset++ })),
+    );
   }
 
   /** Folds the records; what goes out, in brief. */
-  run(records: readonly RawRecord[], limits: Limits = SMALL_LIMITS): string[] {
+  run(records: RawRecords, limits: Limits = SMALL_LIMITS): string[] {
     this.folder.foldAll(records, limits);
     return this.taken();
   }

@@ -4,6 +4,7 @@
 // A broker that is restarted at the wrong moment forgets to end a transaction: its outputs hang in their topics and its
 // offset in the group, each until a later transaction of the same partition ends there, which reveals what hangs.
 
+import { PartitionRecords } from '@alert-throttle/kafka';
 import type { IHeaders } from 'kafkajs';
 
 import type {
@@ -115,7 +116,13 @@ export class MemoryLog {
     const end = Math.min(fetchedOffset + max, this.#end);
     if (end <= fetchedOffset) return undefined;
     const records = this.#records.filter(({ offset }) => offset >= fetchedOffset && offset < end);
-    return { records, fetchedOffset, end, highWatermark: this.#end, heartbeat: () => Promise.resolve() };
+    return {
+      records: PartitionRecords.of(records),
+      fetchedOffset,
+      end,
+      highWatermark: this.#end,
+      heartbeat: () => Promise.resolve(),
+    };
   }
 
   /** A new producer has the transactional id; whatever the one before had begun is aborted. */

@@ -32,8 +32,8 @@ export class MemorySchemas implements SchemaSource {
     for (const { version, type } of releasedSchemas) this.register(version, type);
   }
 
-  reader(value: Buffer): AlertReader | undefined {
-    const reader = this.#readers.get(schemaIdOf(value));
+  reader(bytes: Buffer, from?: number, to?: number): AlertReader | undefined {
+    const reader = this.#readers.get(schemaIdOf(bytes, from, to));
     if (reader instanceof AlertFormatError) throw reader;
     return reader;
   }

@@ -8,14 +8,10 @@
 static __always_inline int at_judged_change(struct vfsmount *mnt, struct dentry *dentry, enum at_operation operation,
 					    __u32 mode, int ret)
 {
-	const struct at_ruleset *set;
 	struct at_access a;
 
-	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, AT_ALSO_NOTHING);
-	if (!set)
+	if (!at_begin_change(&a, AT_ALSO_NOTHING))
 		return 0;
-	at_set_source(&a, set);
-	a.write = 1;
 	a.mode = mode;
 	at_judged_file(&a, mnt, dentry, operation, ret);
 	return 0;
@@ -103,11 +99,9 @@ static __always_inline int at_judged_rename(const struct path *old_dir, struct d
 	struct at_access a;
 	bool explained = false;
 
-	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, AT_ALSO_NAMES);
+	set = at_begin_change(&a, AT_ALSO_NAMES);
 	if (!set)
 		return 0;
-	at_set_source(&a, set);
-	a.write = 1;
 	if (set->features[AT_KIND_FILE] & AT_HAS_RULES)
 		explained = at_judged_file(&a, old_dir->mnt, old_dentry, AT_OP_RENAME_FROM, ret);
 	if (!ret && set->hints && at_is_directory(old_dentry))
@@ -142,11 +136,9 @@ static __always_inline int at_judged_link(struct dentry *old_dentry, const struc
 	struct at_access a;
 	bool explained = false;
 
-	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, AT_ALSO_NAMES);
+	set = at_begin_change(&a, AT_ALSO_NAMES);
 	if (!set)
 		return 0;
-	at_set_source(&a, set);
-	a.write = 1;
 	if (set->features[AT_KIND_FILE] & AT_HAS_RULES)
 		explained = at_judged_file(&a, new_dir->mnt, old_dentry, AT_OP_LINK_FROM, ret);
 	if (!explained)

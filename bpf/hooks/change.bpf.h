@@ -4,18 +4,15 @@
 #define AT_HOOKS_CHANGE_BPF_H
 
 #include "../alert.bpf.h"
+#include "../access.bpf.h"
 
 static __always_inline int at_decide_change(struct vfsmount *mnt, struct dentry *dentry, enum at_operation operation,
 					    __u32 mode)
 {
-	const struct at_ruleset *set;
 	struct at_access a;
 
-	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, AT_ALSO_NOTHING);
-	if (!set)
+	if (!at_begin_change(&a, AT_ALSO_NOTHING))
 		return 0;
-	at_set_source(&a, set);
-	a.write = 1;
 	a.mode = mode;
 	return at_decide_file(&a, mnt, dentry, operation);
 }
@@ -117,11 +114,9 @@ int BPF_PROG(at_path_rename, const struct path *old_dir, struct dentry *old_dent
 
 	if (ret)
 		return ret;
-	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, AT_ALSO_NAMES);
+	set = at_begin_change(&a, AT_ALSO_NAMES);
 	if (!set)
 		return 0;
-	at_set_source(&a, set);
-	a.write = 1;
 	if (set->features[AT_KIND_FILE] & AT_HAS_RULES)
 		result = at_decide_file(&a, old_dir->mnt, old_dentry, AT_OP_RENAME_FROM);
 	if (!result && set->hints && at_is_directory(old_dentry))
@@ -149,11 +144,9 @@ int BPF_PROG(at_path_link, struct dentry *old_dentry, const struct path *new_dir
 
 	if (ret)
 		return ret;
-	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, AT_ALSO_NAMES);
+	set = at_begin_change(&a, AT_ALSO_NAMES);
 	if (!set)
 		return 0;
-	at_set_source(&a, set);
-	a.write = 1;
 	if (set->features[AT_KIND_FILE] & AT_HAS_RULES)
 		result = at_decide_file(&a, new_dir->mnt, old_dentry, AT_OP_LINK_FROM);
 	if (!result)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * File rules on files that are opened, come in from outside, or were open before the rule was there. What changes names
- * is in hooks/path.bpf.h.
+ * is in hooks/change.bpf.h.
  */
 #ifndef AT_HOOKS_FILE_BPF_H
 #define AT_HOOKS_FILE_BPF_H

@@ -63,6 +63,28 @@ static __always_inline const struct at_ruleset *at_begin_change(struct at_access
 }
 
 /*
+ * Truncation is part of an open with O_TRUNC too; then file_open has raised what there is to raise. The numbers of
+ * truncate, ftruncate and their 64-bit kin, of the architecture and of its 32-bit programs, belong to no other system
+ * call that truncates.
+ */
+static __always_inline bool at_is_truncate_call(void)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	__u32 number;
+
+#if defined(__TARGET_ARCH_x86)
+	number = regs->orig_ax & ~0x40000000;
+	if (number == 76 || number == 77)
+		return true;
+#else
+	number = regs->syscallno;
+	if (number == 45 || number == 46)
+		return true;
+#endif
+	return number == 92 || number == 93 || number == 193 || number == 194;
+}
+
+/*
  * ld.so can run a file that nobody may execute by mapping it. Only what a Block rule names is looked at: not what has
  * no path, since just-in-time compilers map memory files, and not what the posture forbids to execute.
  */

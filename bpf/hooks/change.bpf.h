@@ -59,28 +59,6 @@ int BPF_PROG(at_path_chown, const struct path *path, __u64 uid, __u64 gid, int r
 	return ret ? ret : at_decide_change(path->mnt, path->dentry, AT_OP_CHOWN, 0);
 }
 
-/*
- * Truncation is part of an open with O_TRUNC too; then file_open has raised what there is to raise. The numbers of
- * truncate, ftruncate and their 64-bit kin, of the architecture and of its 32-bit programs, belong to no other system
- * call that truncates.
- */
-static __always_inline bool at_is_truncate_call(void)
-{
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
-	__u32 number;
-
-#if defined(__TARGET_ARCH_x86)
-	number = regs->orig_ax & ~0x40000000;
-	if (number == 76 || number == 77)
-		return true;
-#else
-	number = regs->syscallno;
-	if (number == 45 || number == 46)
-		return true;
-#endif
-	return number == 92 || number == 93 || number == 193 || number == 194;
-}
-
 /* Up to 6.1 for all three; from 6.2 on for truncate(2) alone. */
 SEC("lsm/path_truncate")
 int BPF_PROG(at_path_truncate, const struct path *path, int ret)

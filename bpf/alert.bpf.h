@@ -175,24 +175,31 @@ __noinline int at_conclude(struct at_access *a)
 	return result;
 }
 
+/* Raises the alert that the verdict calls for, unless it is throttled. `result`: what the access got. */
+static __always_inline void at_raise_admitted(struct at_access *a, int result)
+{
+	__u64 now;
+
+	if (!a->raise)
+		return;
+	now = at_admit(a, result);
+	if (now)
+		at_raise(a, result, now);
+}
+
 static __always_inline int at_conclude_and_raise(struct at_access *a)
 {
 	const int result = at_conclude(a);
-	__u64 now;
 
-	if (a->raise) {
-		now = at_admit(a, result);
-		if (now)
-			at_raise(a, result, now);
-	}
+	at_raise_admitted(a, result);
 	/* From 6.8 on the verifier wants to see that a hook returns an error or 0. */
 	if (result == -EPERM)
 		return -EPERM;
 	return result ? -EACCES : 0;
 }
 
-/* Judges and concludes an access to a file: 0 or an error. `inode`: whose owner counts. */
-static __always_inline int at_decide_name(struct at_access *a, struct vfsmount *mnt, struct dentry *dentry,
+/* Judges an access to a file; false where there is nothing to conclude. `inode`: whose owner counts. */
+static __always_inline bool at_judge_name(struct at_access *a, struct vfsmount *mnt, struct dentry *dentry,
 					  const struct inode *inode, enum at_operation operation)
 {
 	int state;
@@ -205,9 +212,18 @@ static __always_inline int at_decide_name(struct at_access *a, struct vfsmount *
 	if (state != AT_WALK_DONE) {
 		/* What the kernel made for itself, a pipe or shared memory, has no path that a file rule could name. */
 		if (state == AT_WALK_INTERNAL && (a->kind == AT_KIND_FILE || a->mode & AT_MODE_NEEDS_PATH))
-			return 0;
+			return false;
 		a->flags |= AT_EVENT_UNREACHABLE;
 	}
+	return true;
+}
+
+/* Judges and concludes it: 0 or an error. */
+static __always_inline int at_decide_name(struct at_access *a, struct vfsmount *mnt, struct dentry *dentry,
+					  const struct inode *inode, enum at_operation operation)
+{
+	if (!at_judge_name(a, mnt, dentry, inode, operation))
+		return 0;
 	return at_conclude_and_raise(a);
 }
 

@@ -154,6 +154,21 @@ static __always_inline struct at_container *at_current_container(__u32 *slot)
 	return above ? at_container_at(*slot) : 0;
 }
 
+/* The first exec in a mount namespace of its own is the container's: from here on its tasks are judged. */
+static __always_inline void at_container_started(void)
+{
+	const struct at_settings *settings = at_settings();
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct at_container *container;
+	__u32 slot;
+
+	container = at_current_container(&slot);
+	if (!container || !(container->flags & AT_CONTAINER_STARTING) || !settings)
+		return;
+	if (task->nsproxy->mnt_ns->ns.inum != settings->init_mnt_ns)
+		__sync_fetch_and_and(&container->flags, ~AT_CONTAINER_STARTING);
+}
+
 /* Does the set refuse anything by its path? Then the container must not give other names to files by mounting. */
 static __always_inline bool at_refuses_paths(const struct at_ruleset *set)
 {

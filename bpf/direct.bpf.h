@@ -140,6 +140,15 @@ static __always_inline __u32 at_direct_length(struct at_walk *w, struct dentry *
 	return length;
 }
 
+/* Is this a component? Of `length` bytes then. */
+static __always_inline bool at_direct_component(struct at_walk *w, struct dentry *dentry, __u32 *length)
+{
+	if (at_direct_end(w, dentry))
+		return false;
+	*length = at_direct_length(w, dentry);
+	return *length <= AT_NAME_MAX;
+}
+
 /*
  * A pointer as a number: the verifier does no arithmetic with pointers. An atomic operation on where it was stored makes
  * it forget that it is one.
@@ -174,11 +183,28 @@ static __always_inline void at_direct_note(struct at_walk *w, struct dentry *den
 		at_note_step(w, at_address(dentry), at_direct_sequence(dentry));
 }
 
+/* The component at hand is done: goes on with its parent, and says where that lies. */
+static __always_inline __u64 at_direct_up(struct at_trail *trail, struct dentry *dentry)
+{
+	struct dentry *parent = dentry->d_parent;
+
+	trail->dentry = parent;
+	return (__u64)parent;
+}
+
+/* The same in a pass that takes the sequence number last. */
+static __always_inline long at_direct_end_step(struct at_walk *w, struct at_trail *trail, struct dentry *dentry)
+{
+	const __u64 parent = at_direct_up(trail, dentry);
+
+	at_direct_note(w, dentry);
+	return at_end_step(w, parent);
+}
+
 static long at_direct_count(__u32 index, struct at_trail *trail)
 {
 	struct dentry *dentry = trail->dentry;
 	struct at_walk *w = trail->walk;
-	struct dentry *parent;
 	__u32 sequence = 0, length;
 
 	if (!(w->flags & AT_WALK_CALM))
@@ -195,66 +221,44 @@ static long at_direct_count(__u32 index, struct at_trail *trail)
 	if (!(w->flags & AT_WALK_CALM))
 		at_note_step(w, at_address(dentry), sequence);
 	w->sum = w->print;
-	parent = dentry->d_parent;
-	trail->dentry = parent;
-	return at_count_component(w, length, (__u64)parent);
+	return at_count_component(w, length, at_direct_up(trail, dentry));
 }
 
 static long at_direct_hash_and_count(__u32 index, struct at_trail *trail)
 {
 	struct dentry *dentry = trail->dentry;
 	struct at_walk *w = trail->walk;
-	struct dentry *parent;
 	__u32 length;
 
-	if (at_direct_end(w, dentry))
-		return 1;
-	length = at_direct_length(w, dentry);
-	if (length > AT_NAME_MAX)
+	if (!at_direct_component(w, dentry, &length))
 		return 1;
 	at_hash_on_the_way(w, at_direct_hash_name(trail, dentry, length), trail->step);
-	parent = dentry->d_parent;
-	trail->dentry = parent;
-	return at_count_component(w, length, (__u64)parent);
+	return at_count_component(w, length, at_direct_up(trail, dentry));
 }
 
 static long at_direct_hash(__u32 index, struct at_trail *trail)
 {
 	struct dentry *dentry = trail->dentry;
 	struct at_walk *w = trail->walk;
-	struct dentry *parent;
 	__u32 length;
 
-	if (at_direct_end(w, dentry))
-		return 1;
-	length = at_direct_length(w, dentry);
-	if (length > AT_NAME_MAX)
+	if (!at_direct_component(w, dentry, &length))
 		return 1;
 	at_hash_at_depth(w, at_direct_hash_name(trail, dentry, length), trail->step);
-	parent = dentry->d_parent;
-	trail->dentry = parent;
-	at_direct_note(w, dentry);
-	return at_end_step(w, (__u64)parent);
+	return at_direct_end_step(w, trail, dentry);
 }
 
 static long at_direct_confirm(__u32 index, struct at_trail *trail)
 {
 	struct dentry *dentry = trail->dentry;
 	struct at_walk *w = trail->walk;
-	struct dentry *parent;
 	__u32 length;
 
-	if (at_direct_end(w, dentry))
-		return 1;
-	length = at_direct_length(w, dentry);
-	if (length > AT_NAME_MAX)
+	if (!at_direct_component(w, dentry, &length))
 		return 1;
 	if (at_is_asked(w) && !at_direct_same_name(dentry, length, w->names + w->depth - w->low))
 		w->flags |= AT_WALK_DIFFERS;
-	parent = dentry->d_parent;
-	trail->dentry = parent;
-	at_direct_note(w, dentry);
-	return at_end_step(w, (__u64)parent);
+	return at_direct_end_step(w, trail, dentry);
 }
 
 #endif

@@ -8,14 +8,10 @@
 static __always_inline int at_judged_change(struct vfsmount *mnt, struct dentry *dentry, enum at_operation operation,
 					    __u32 mode, int ret)
 {
-	const struct at_ruleset *set;
 	struct at_access a;
 
-	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, AT_ALSO_NOTHING);
-	if (!set)
+	if (!at_begin_change(&a, AT_ALSO_NOTHING))
 		return 0;
-	at_set_source(&a, set);
-	a.write = 1;
 	a.mode = mode;
 	at_judged_file(&a, mnt, dentry, operation, ret);
 	return 0;
@@ -53,25 +49,9 @@ AT_JUDGED_IN(rmdir, AT_OP_RMDIR)
 		return ret ? 0 : at_judged_change(path->mnt, path->dentry, operation, mode, 0);                         \
 	}
 
-/*
- * Truncation is part of an open with O_TRUNC too; then file_open has raised what there is to raise. The numbers of
- * truncate, ftruncate and their 64-bit kin, of the architecture and of its 32-bit programs.
- */
 static __always_inline __u32 at_truncate_mode(void)
 {
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
-	__u32 number;
-
-#if defined(__TARGET_ARCH_x86)
-	number = regs->orig_ax & ~0x40000000;
-	if (number == 76 || number == 77)
-		return 0;
-#else
-	number = regs->syscallno;
-	if (number == 45 || number == 46)
-		return 0;
-#endif
-	return number == 92 || number == 93 || number == 193 || number == 194 ? 0 : AT_MODE_NO_AUDIT;
+	return at_is_truncate_call() ? 0 : AT_MODE_NO_AUDIT;
 }
 
 AT_JUDGED_ON(chmod, AT_OP_CHMOD, 0, umode_t mode_bits)
@@ -103,11 +83,9 @@ static __always_inline int at_judged_rename(const struct path *old_dir, struct d
 	struct at_access a;
 	bool explained = false;
 
-	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, AT_ALSO_NAMES);
+	set = at_begin_change(&a, AT_ALSO_NAMES);
 	if (!set)
 		return 0;
-	at_set_source(&a, set);
-	a.write = 1;
 	if (set->features[AT_KIND_FILE] & AT_HAS_RULES)
 		explained = at_judged_file(&a, old_dir->mnt, old_dentry, AT_OP_RENAME_FROM, ret);
 	if (!ret && set->hints && at_is_directory(old_dentry))
@@ -142,11 +120,9 @@ static __always_inline int at_judged_link(struct dentry *old_dentry, const struc
 	struct at_access a;
 	bool explained = false;
 
-	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, AT_ALSO_NAMES);
+	set = at_begin_change(&a, AT_ALSO_NAMES);
 	if (!set)
 		return 0;
-	at_set_source(&a, set);
-	a.write = 1;
 	if (set->features[AT_KIND_FILE] & AT_HAS_RULES)
 		explained = at_judged_file(&a, new_dir->mnt, old_dentry, AT_OP_LINK_FROM, ret);
 	if (!explained)

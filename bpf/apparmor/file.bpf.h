@@ -5,30 +5,12 @@
 
 #include "judge.bpf.h"
 
-/* Opens that a filesystem makes for itself, as overlayfs does on its layers. */
-static __always_inline bool at_is_inner(const struct file *file)
-{
-	return file->f_mode & FMODE_NOACCOUNT;
-}
-
 static __always_inline int at_judged_open(struct file *file, int ret)
 {
-	const struct at_ruleset *set;
 	struct at_access a;
 
-	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, AT_ALSO_NOTHING);
-	if (!set)
-		return 0;
-	/* Files to be executed are the business of process rules. */
-	if (file->f_flags & FMODE_EXEC_FLAG || at_is_inner(file))
-		return 0;
-	at_set_source(&a, set);
-	a.write = file->f_mode & (FMODE_WRITE | FMODE_CREATED) || file->f_flags & O_TRUNC;
-	a.arg[0] = file->f_flags;
-	/* Created by this very system call: path_mknod has raised what there is to raise. */
-	if (file->f_mode & FMODE_CREATED)
-		a.mode = AT_MODE_NO_AUDIT;
-	at_judged_file(&a, file->f_path.mnt, file->f_path.dentry, AT_OP_OPEN, ret);
+	if (at_begin_open(&a, file))
+		at_judged_file(&a, file->f_path.mnt, file->f_path.dentry, AT_OP_OPEN, ret);
 	return 0;
 }
 
@@ -46,16 +28,10 @@ int BPF_PROG(at_passed_open, struct file *file, int ret)
 
 static __always_inline int at_judged_receive(struct file *file, int ret)
 {
-	const struct at_ruleset *set;
 	struct at_access a;
 
-	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, AT_ALSO_NOTHING);
-	if (!set || at_is_inner(file))
-		return 0;
-	at_set_source(&a, set);
-	a.write = !!(file->f_mode & FMODE_WRITE);
-	a.arg[0] = file->f_flags;
-	at_judged_file(&a, file->f_path.mnt, file->f_path.dentry, AT_OP_RECEIVE, ret);
+	if (at_begin_receive(&a, file))
+		at_judged_file(&a, file->f_path.mnt, file->f_path.dentry, AT_OP_RECEIVE, ret);
 	return 0;
 }
 

@@ -15,13 +15,13 @@
 #define AT_APPARMOR_JUDGE_BPF_H
 
 #include "../alert.bpf.h"
+#include "../access.bpf.h"
 
 /* `ret`: what AppArmor, or all security modules, said. The verdict is in `a`. True where a rule of ours explains a refusal. */
 static __always_inline bool at_account_for(struct at_access *a, int ret)
 {
 	const __u32 said = a->said;
 	int result = at_conclude(a);
-	__u64 now;
 
 	if (ret && !result) {
 		at_count(AT_COUNTER_REFUSED_BY_OTHERS, 1);
@@ -36,11 +36,7 @@ static __always_inline bool at_account_for(struct at_access *a, int ret)
 		if (a->mode & AT_MODE_EXEC && at_exec_said(a->rule))
 			return false;
 	}
-	if (a->raise) {
-		now = at_admit(a, result);
-		if (now)
-			at_raise(a, result, now);
-	}
+	at_raise_admitted(a, result);
 	return result;
 }
 
@@ -48,18 +44,8 @@ static __always_inline bool at_account_for(struct at_access *a, int ret)
 static __always_inline bool at_judged_name(struct at_access *a, struct vfsmount *mnt, struct dentry *dentry,
 					   const struct inode *inode, enum at_operation operation, int ret)
 {
-	int state;
-
-	a->operation = operation;
-	a->flags = 0;
-	a->owner = at_is_owner(inode);
-	at_set_file(a, mnt, dentry);
-	state = at_judge_file(a, mnt, dentry);
-	if (state != AT_WALK_DONE) {
-		if (state == AT_WALK_INTERNAL && (a->kind == AT_KIND_FILE || a->mode & AT_MODE_NEEDS_PATH))
-			return false;
-		a->flags |= AT_EVENT_UNREACHABLE;
-	}
+	if (!at_judge_name(a, mnt, dentry, inode, operation))
+		return false;
 	return at_account_for(a, ret);
 }
 

@@ -4,25 +4,13 @@
 #define AT_APPARMOR_OTHER_BPF_H
 
 #include "judge.bpf.h"
-#include "../hooks/protocols.bpf.h"
 
 static __always_inline int at_judged_socket(__u32 family, __u32 type, __u32 protocol, __u32 port_and_operation, int ret)
 {
-	const struct at_ruleset *set;
 	struct at_access a;
 
-	set = at_begin(&a, AT_KIND_NETWORK, AT_HAS_RULES, AT_ALSO_NOTHING);
-	if (!set)
-		return 0;
-	at_set_source(&a, set);
-	a.operation = port_and_operation & 0xffff;
-	a.short_arg[0] = family;
-	a.short_arg[1] = type;
-	a.short_arg[2] = protocol;
-	a.short_arg[3] = port_and_operation >> 16;
-	a.file.hash = at_protocols(family, type & 0xf, protocol);
-	at_judge(&a);
-	at_account_for(&a, ret);
+	if (at_judge_socket(&a, family, type, protocol, port_and_operation))
+		at_account_for(&a, ret);
 	return 0;
 }
 
@@ -91,21 +79,10 @@ int BPF_PROG(at_passed_socket_accept, struct socket *sock, struct socket *newsoc
 /* AppArmor is asked only about capabilities that the task has. */
 static __always_inline int at_judged_capability(int capability, unsigned int options, int ret)
 {
-	const struct at_ruleset *set;
 	struct at_access a;
 
-	/* The kernel only asks whether it could; nothing is used yet. */
-	if (options & CAP_OPT_NOAUDIT)
-		return 0;
-	set = at_begin(&a, AT_KIND_CAPABILITY, AT_HAS_RULES, AT_ALSO_NOTHING);
-	if (!set)
-		return 0;
-	at_set_source(&a, set);
-	a.operation = AT_OP_CAPABLE;
-	a.arg[0] = capability;
-	a.file.hash = capability;
-	at_judge(&a);
-	at_account_for(&a, ret);
+	if (at_judge_capability(&a, capability, options))
+		at_account_for(&a, ret);
 	return 0;
 }
 

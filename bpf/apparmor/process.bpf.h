@@ -5,21 +5,6 @@
 
 #include "judge.bpf.h"
 
-/* The first exec in a mount namespace of its own is the container's: from here on its tasks are judged. */
-static __always_inline void at_container_started(void)
-{
-	const struct at_settings *settings = at_settings();
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct at_container *container;
-	__u32 slot;
-
-	container = at_current_container(&slot);
-	if (!container || !(container->flags & AT_CONTAINER_STARTING) || !settings)
-		return;
-	if (task->nsproxy->mnt_ns->ns.inum != settings->init_mnt_ns)
-		__sync_fetch_and_and(&container->flags, ~AT_CONTAINER_STARTING);
-}
-
 static __always_inline int at_judged_exec(struct linux_binprm *bprm, int ret)
 {
 	const struct at_ruleset *set;
@@ -55,22 +40,12 @@ int BPF_PROG(at_passed_exec, struct linux_binprm *bprm, int ret)
 	return at_judged_exec(bprm, 0);
 }
 
-/* ld.so runs a file that nobody may execute by mapping it: only what a Block rule names is looked at. */
 static __always_inline int at_judged_mapping(struct file *file, int ret)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	const struct at_ruleset *set;
 	struct at_access a;
 
-	set = at_begin(&a, AT_KIND_PROCESS, AT_HAS_BLOCK, AT_ALSO_NOTHING);
-	if (!set)
-		return 0;
-	at_set_source(&a, set);
-	a.mode = AT_MODE_ONLY_BLOCK | AT_MODE_NO_POSTURE;
-	/* The kernel maps what it executes; that was judged when it was executed. */
-	if (task->mm->exe_file == file)
-		a.mode |= AT_MODE_NO_AUDIT;
-	at_judged_file(&a, file->f_path.mnt, file->f_path.dentry, AT_OP_MAP_EXEC, ret);
+	if (at_begin_mapping(&a, file))
+		at_judged_file(&a, file->f_path.mnt, file->f_path.dentry, AT_OP_MAP_EXEC, ret);
 	return 0;
 }
 

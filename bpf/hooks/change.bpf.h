@@ -4,18 +4,15 @@
 #define AT_HOOKS_CHANGE_BPF_H
 
 #include "../alert.bpf.h"
+#include "../access.bpf.h"
 
 static __always_inline int at_decide_change(struct vfsmount *mnt, struct dentry *dentry, enum at_operation operation,
 					    __u32 mode)
 {
-	const struct at_ruleset *set;
 	struct at_access a;
 
-	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, AT_ALSO_NOTHING);
-	if (!set)
+	if (!at_begin_change(&a, AT_ALSO_NOTHING))
 		return 0;
-	at_set_source(&a, set);
-	a.write = 1;
 	a.mode = mode;
 	return at_decide_file(&a, mnt, dentry, operation);
 }
@@ -62,28 +59,6 @@ int BPF_PROG(at_path_chown, const struct path *path, __u64 uid, __u64 gid, int r
 	return ret ? ret : at_decide_change(path->mnt, path->dentry, AT_OP_CHOWN, 0);
 }
 
-/*
- * Truncation is part of an open with O_TRUNC too; then file_open has raised what there is to raise. The numbers of
- * truncate, ftruncate and their 64-bit kin, of the architecture and of its 32-bit programs, belong to no other system
- * call that truncates.
- */
-static __always_inline bool at_is_truncate_call(void)
-{
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
-	__u32 number;
-
-#if defined(__TARGET_ARCH_x86)
-	number = regs->orig_ax & ~0x40000000;
-	if (number == 76 || number == 77)
-		return true;
-#else
-	number = regs->syscallno;
-	if (number == 45 || number == 46)
-		return true;
-#endif
-	return number == 92 || number == 93 || number == 193 || number == 194;
-}
-
 /* Up to 6.1 for all three; from 6.2 on for truncate(2) alone. */
 SEC("lsm/path_truncate")
 int BPF_PROG(at_path_truncate, const struct path *path, int ret)
@@ -117,11 +92,9 @@ int BPF_PROG(at_path_rename, const struct path *old_dir, struct dentry *old_dent
 
 	if (ret)
 		return ret;
-	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, AT_ALSO_NAMES);
+	set = at_begin_change(&a, AT_ALSO_NAMES);
 	if (!set)
 		return 0;
-	at_set_source(&a, set);
-	a.write = 1;
 	if (set->features[AT_KIND_FILE] & AT_HAS_RULES)
 		result = at_decide_file(&a, old_dir->mnt, old_dentry, AT_OP_RENAME_FROM);
 	if (!result && set->hints && at_is_directory(old_dentry))
@@ -149,11 +122,9 @@ int BPF_PROG(at_path_link, struct dentry *old_dentry, const struct path *new_dir
 
 	if (ret)
 		return ret;
-	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, AT_ALSO_NAMES);
+	set = at_begin_change(&a, AT_ALSO_NAMES);
 	if (!set)
 		return 0;
-	at_set_source(&a, set);
-	a.write = 1;
 	if (set->features[AT_KIND_FILE] & AT_HAS_RULES)
 		result = at_decide_file(&a, new_dir->mnt, old_dentry, AT_OP_LINK_FROM);
 	if (!result)

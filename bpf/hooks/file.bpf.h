@@ -1,57 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * File rules on files that are opened, come in from outside, or were open before the rule was there. What changes names
- * is in hooks/path.bpf.h.
+ * is in hooks/change.bpf.h.
  */
 #ifndef AT_HOOKS_FILE_BPF_H
 #define AT_HOOKS_FILE_BPF_H
 
 #include "../alert.bpf.h"
-
-/* Opens that a filesystem makes for itself, as overlayfs does on its layers. FMODE_BACKING has changed its bit. */
-static __always_inline bool at_is_inner(const struct file *file)
-{
-	return file->f_mode & FMODE_NOACCOUNT;
-}
+#include "../access.bpf.h"
 
 SEC("lsm/file_open")
 int BPF_PROG(at_file_open, struct file *file, int ret)
 {
-	const struct at_ruleset *set;
 	struct at_access a;
 
 	if (ret)
 		return ret;
-	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, AT_ALSO_NOTHING);
-	if (!set)
+	if (!at_begin_open(&a, file))
 		return 0;
-	/* Files to be executed are the business of process rules. */
-	if (file->f_flags & FMODE_EXEC_FLAG || at_is_inner(file))
-		return 0;
-	at_set_source(&a, set);
-	a.write = file->f_mode & (FMODE_WRITE | FMODE_CREATED) || file->f_flags & O_TRUNC;
-	a.arg[0] = file->f_flags;
-	/* Created by this very system call: path_mknod has raised what there is to raise. */
-	if (file->f_mode & FMODE_CREATED)
-		a.mode = AT_MODE_NO_AUDIT;
 	return at_decide_file(&a, file->f_path.mnt, file->f_path.dentry, AT_OP_OPEN);
 }
 
-/* A descriptor that another process hands over. */
 SEC("lsm/file_receive")
 int BPF_PROG(at_file_receive, struct file *file, int ret)
 {
-	const struct at_ruleset *set;
 	struct at_access a;
 
 	if (ret)
 		return ret;
-	set = at_begin(&a, AT_KIND_FILE, AT_HAS_RULES, AT_ALSO_NOTHING);
-	if (!set || at_is_inner(file))
+	if (!at_begin_receive(&a, file))
 		return 0;
-	at_set_source(&a, set);
-	a.write = !!(file->f_mode & FMODE_WRITE);
-	a.arg[0] = file->f_flags;
 	return at_decide_file(&a, file->f_path.mnt, file->f_path.dentry, AT_OP_RECEIVE);
 }
 

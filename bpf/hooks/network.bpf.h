@@ -4,24 +4,14 @@
 #define AT_HOOKS_NETWORK_BPF_H
 
 #include "../alert.bpf.h"
-#include "protocols.bpf.h"
+#include "../access.bpf.h"
 
 static __always_inline int at_decide_socket(__u32 family, __u32 type, __u32 protocol, __u32 port_and_operation)
 {
-	const struct at_ruleset *set;
 	struct at_access a;
 
-	set = at_begin(&a, AT_KIND_NETWORK, AT_HAS_RULES, AT_ALSO_NOTHING);
-	if (!set)
+	if (!at_judge_socket(&a, family, type, protocol, port_and_operation))
 		return 0;
-	at_set_source(&a, set);
-	a.operation = port_and_operation & 0xffff;
-	a.short_arg[0] = family;
-	a.short_arg[1] = type;
-	a.short_arg[2] = protocol;
-	a.short_arg[3] = port_and_operation >> 16;
-	a.file.hash = at_protocols(family, type & 0xf, protocol);
-	at_judge(&a);
 	return at_conclude_and_raise(&a);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The policy schema's names for the protocols of a socket; the same whoever refuses it. */
-#ifndef AT_HOOKS_PROTOCOLS_BPF_H
-#define AT_HOOKS_PROTOCOLS_BPF_H
+#ifndef AT_PROTOCOLS_BPF_H
+#define AT_PROTOCOLS_BPF_H
 
 #include "kernel.h"
 #include "layout.h"

@@ -44,6 +44,14 @@ export class DueHeap {
     }
   }
 
+  /** The same where it is due by then. Whatever is filed for later is due no earlier, and is not looked at. */
+  firstDueBy(micros: number): Interval | undefined {
+    const top = this.#heap[0];
+    if (top === undefined || top.filedMicros > micros) return undefined;
+    const first = this.first();
+    return first !== undefined && first.dueMicros <= micros ? first : undefined;
+  }
+
   /** An interval is never in the heap twice: it is opened again only after it came up here. */
   #removeFirst(): void {
     const last = this.#heap.pop();

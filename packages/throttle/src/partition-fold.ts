@@ -300,8 +300,8 @@ export class PartitionFold {
 
   #reportDue(upToMicros: number, endedBy: EndedBy, sink: FoldSink): void {
     for (;;) {
-      const interval = this.#due.first();
-      if (interval === undefined || interval.dueMicros > upToMicros) return;
+      const interval = this.#due.firstDueBy(upToMicros);
+      if (interval === undefined) return;
       const window = this.#window.show(interval.row);
       const stamp = endedBy === 'expired' ? window.throttledUntilMicros : window.lastMicros;
       this.#report(window, endedBy, stamp, sink);

@@ -55,6 +55,9 @@ export interface Attack {
   readonly runc?: Pick<Attack, 'root' | 'user' | 'alerts'>;
 }
 
+export const RENAME_ABOVE = 'rename of a folder above';
+export const PROTOCOLS = 'protocols that are TCP too';
+
 const OWN = ['unshare', 'user,mnt'] as const;
 const REFUSED = 'EACCES';
 /** What the kernel itself refuses to those who may not. */
@@ -118,7 +121,7 @@ export const ATTACKS: readonly Attack[] = [
     alerts: 2,
   },
   {
-    name: 'rename of a folder above',
+    name: RENAME_ABOVE,
     operations: [
       ['rename', '/etc/keys', '/etc/other'],
       ['rename', '/etc', '/etc2'],
@@ -295,10 +298,11 @@ export const ATTACKS: readonly Attack[] = [
     ],
     root: ['done', REFUSED, REFUSED, REFUSED, REFUSED, 'done', REFUSED, 'done', REFUSED],
     user: ['done', REFUSED, REFUSED, REFUSED, REFUSED, 'done', REFUSED, 'done', REFUSED],
-    alerts: 6,
+    // The last is refused by the kernel itself: who opened for reading alone gets no map that writes.
+    alerts: 5,
   },
   {
-    name: 'protocols that are TCP too',
+    name: PROTOCOLS,
     operations: [
       ['socket', 'inet', 'stream', 'tcp'],
       ['socket', 'inet6', 'stream', 0],

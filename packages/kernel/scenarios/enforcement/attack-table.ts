@@ -25,18 +25,38 @@ import { EnforcingNode, isAlert, ruleSetOf } from './node.ts';
 export type Kind = 'namespaces' | 'runc';
 
 export default async function attackTable(guest: Guest): Promise<void> {
+  await runAttacks(guest, new EnforcingNode(), { spec: SPEC, attacks: ATTACKS });
+}
+
+export interface Table {
+  /** Of the policy that is attacked. */
+  readonly spec: object;
+  readonly attacks: readonly Attack[];
+  /** Those that leave nothing in its place. */
+  readonly last?: readonly Attack[];
+}
+
+export async function runAttacks(
+  guest: Guest,
+  node: EnforcingNode,
+  { spec, attacks, last = [] }: Table,
+): Promise<void> {
   const kind = guest.args as Kind;
-  const node = new EnforcingNode();
   node.limit(undefined);
   node.kernel.activate();
-  const container = await (kind === 'runc' ? startRunc : startContainer)('target', { files: FILES });
+  const start = kind === 'runc' ? startRunc : startContainer;
+  const container = await start('target', { files: FILES, ...node.startOptions('target') });
   await makeDeepFiles(container);
   const before = await descriptorsOfBefore(container);
-  node.protect(container, ruleSetOf([SPEC]));
-  for (const attack of ATTACKS)
-    for (const uid of [0, 1000]) guest.report('attack', await tried(node, container, attack, uid));
+  node.protect(container, ruleSetOf([spec]));
+  const tryAll = async (some: readonly Attack[]): Promise<void> => {
+    for (const attack of some)
+      for (const uid of [0, 1000]) guest.report('attack', await tried(node, container, attack, uid));
+  };
+  await tryAll(attacks);
   guest.report('known to be open', await knownOpen(container, before));
   guest.report('files at the end', { config: (await container.do('read', '/etc/config')).data });
+  await tryAll(last);
   await container.stop();
   node.forget(container);
   node.detach();
@@ -59,6 +79,7 @@ async function tried(
     results: replies.map(resultOf),
     secret: replies.some(({ data }) => data?.includes(SECRET) === true),
     refusals: alerts.filter(({ result }) => result < 0).length,
+    passed: alerts.filter(({ result }) => result >= 0).length,
     unreachable: alerts.filter(({ flags }) => flags.unreachable).length,
   };
 }

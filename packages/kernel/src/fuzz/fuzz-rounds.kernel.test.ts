@@ -3,7 +3,7 @@ import { runGuestOrThrow } from '@alert-throttle/guest';
 import { expect, it } from 'vitest';
 import { roundsOfRun, seedOfRun } from './random.ts';
 
-const ROUNDS = roundsOfRun('FUZZ_GUEST_ROUNDS', 3000);
+const ROUNDS = roundsOfRun('FUZZ_GUEST_ROUNDS', 10_000);
 
 it(`the programs in the kernel decide as the matcher, in ${ROUNDS} rounds`, async () => {
   const seed = seedOfRun();

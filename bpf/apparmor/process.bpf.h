@@ -62,15 +62,24 @@ int BPF_PROG(at_passed_mmap_exec, struct file *file, unsigned long prot, unsigne
 	return !ret && file && prot & PROT_EXEC ? at_judged_mapping(file, 0) : 0;
 }
 
+static __always_inline int at_judged_mprotect(struct vm_area_struct *vma, int ret)
+{
+	struct file *file = vma->vm_file;
+
+	return file ? at_judged_mapping(file, ret) : 0;
+}
+
 SEC("fexit/apparmor_file_mprotect")
 int BPF_PROG(at_refused_mprotect_exec, struct vm_area_struct *vma, unsigned long reqprot, unsigned long prot, int ret)
 {
-	struct file *file;
+	return ret < 0 && prot & PROT_EXEC ? at_judged_mprotect(vma, ret) : 0;
+}
 
-	if (ret >= 0 || !(prot & PROT_EXEC))
-		return 0;
-	file = vma->vm_file;
-	return file ? at_judged_mapping(file, ret) : 0;
+/* On overlayfs a map shows the layer's file, which the kernel opened for itself, and AppArmor lets that through. */
+SEC("fexit/security_file_mprotect")
+int BPF_PROG(at_passed_mprotect_exec, struct vm_area_struct *vma, unsigned long reqprot, unsigned long prot, int ret)
+{
+	return !ret && prot & PROT_EXEC ? at_judged_mprotect(vma, 0) : 0;
 }
 
 #endif

@@ -10,6 +10,9 @@ const MAX_BYTES = 256;
 const PLACES = 1024;
 const SHIFT = 22;
 
+/** Of the buffer that was read last, by whichever cache: a whole fetch lies in one, and each would keep it alive. */
+let latest: DataView = new DataView(new ArrayBuffer(0));
+
 /** Holds at most PLACES runs of so many strings each. */
 export class RunCache {
   readonly #count: number;
@@ -19,8 +22,6 @@ export class RunCache {
   #lengths = new Int32Array(0);
   #bytes = new Uint8Array(0);
   #cached = new DataView(this.#bytes.buffer);
-  /** Of the buffer that was read last: a whole fetch lies in one. */
-  #view: DataView = new DataView(new ArrayBuffer(0));
   /** Where the run that was read last ended. */
   end = 0;
 
@@ -35,8 +36,8 @@ export class RunCache {
    * or beyond `limit`. The array is shared.
    */
   read(bytes: Buffer, start: number, limit: number): readonly string[] | undefined {
-    if (this.#view.buffer !== bytes.buffer) this.#view = new DataView(bytes.buffer);
-    const view = this.#view;
+    if (latest.buffer !== bytes.buffer) latest = new DataView(bytes.buffer);
+    const view = latest;
     const base = bytes.byteOffset;
     let hash = 0;
     let pos = start;
@@ -74,7 +75,7 @@ export class RunCache {
 
   /** Compares four bytes at a time, and then what is left. */
   #isCached(place: number, at: number, length: number): boolean {
-    const [view, cached] = [this.#view, this.#cached];
+    const [view, cached] = [latest, this.#cached];
     let n = 0;
     for (const last = length - 4; n <= last; n += 4) {
       if (view.getInt32(at + n) !== cached.getInt32(place + n)) return false;

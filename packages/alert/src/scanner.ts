@@ -16,9 +16,11 @@ const MIN_LONG = -(2 ** 52);
 /** Strings that were read, whatever the schema: runs of them are made of the same. */
 export const TEXTS = new StringCache();
 
+const NO_BYTES = Buffer.alloc(0);
+
 /** A place in a record's bytes. One is reused for all records of a reader: the hot path makes no garbage. */
 export class Scanner {
-  #bytes: Buffer = Buffer.alloc(0);
+  #bytes: Buffer = NO_BYTES;
   #end = 0;
   pos = 0;
 
@@ -69,8 +71,9 @@ export class Scanner {
     return run;
   }
 
-  /** Throws TRAILING_BYTES unless all bytes were read. */
+  /** Lets go of the bytes, which a whole fetch may lie beside. Throws TRAILING_BYTES unless all were read. */
   finish(): void {
+    this.#bytes = NO_BYTES;
     if (this.pos === this.#end) return;
     throw new AlertFormatError('TRAILING_BYTES', 'the record has bytes after its last field');
   }

@@ -18,6 +18,7 @@ import {
   readContext,
 } from './fetched-batches.ts';
 import { indexBatches, wantsIndex } from './indexed-fetch.ts';
+import { MAX_SCALE, tooLong } from './record-index.ts';
 
 /** kafkajs's decoder of a response, at the size of the records of one partition. */
 export interface ResponseDecoder {
@@ -132,6 +133,7 @@ class Cursor {
     if (byte < 0x80) return byte & 1 ? -(byte + 1) / 2 : byte / 2;
     let [value, scale] = [byte & 0x7f, 0x80];
     do {
+      if (scale > MAX_SCALE) throw tooLong();
       byte = this.#byte(bytes);
       value += (byte & 0x7f) * scale;
       scale *= 0x80;
@@ -155,14 +157,17 @@ class Cursor {
 
   /** A name that occurs again has all its values, in order. */
   headers(count: number): FetchedHeaders {
-    const headers: Record<string, Buffer | null | (Buffer | null)[]> = {};
+    const headers = new Map<string, Buffer | null | (Buffer | null)[]>();
     for (let index = 0; index < count; index++) {
       const name = this.bytes()?.toString() ?? '';
       const value = this.bytes();
-      const before = headers[name];
-      headers[name] =
-        before === undefined ? value : Array.isArray(before) ? [...before, value] : [before, value];
+      const before = headers.get(name);
+      headers.set(
+        name,
+        before === undefined ? value : Array.isArray(before) ? [...before, value] : [before, value],
+      );
     }
-    return headers;
+    // A name may be `__proto__`.
+    return Object.fromEntries(headers);
   }
 }

@@ -58,10 +58,11 @@ export interface BatchPlace {
   readonly count: number;
 }
 
-/** The last batch may be cut off, since a fetch is bounded in bytes. */
+/** The last batch may be cut off, since a fetch is bounded in bytes. Throws RangeError where one is shorter than its head. */
 export function* batchesIn(bytes: Buffer): Generator<BatchPlace> {
   for (let at = 0; at + HEAD_BYTES <= bytes.length;) {
     const end = at + PREFIX_BYTES + bytes.readInt32BE(at + 8);
+    if (end < at + HEAD_BYTES) throw new RangeError('a record batch that is shorter than its head');
     if (end > bytes.length) return;
     yield { at, end, attributes: bytes.readInt16BE(at + 21), count: bytes.readInt32BE(at + 57) };
     at = end;

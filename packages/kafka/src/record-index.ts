@@ -99,6 +99,13 @@ export class RecordIndex {
   }
 }
 
+/** Of the tenth byte of a varint, the last that 64 bits may have. */
+export const MAX_SCALE = 2 ** 63;
+
+export function tooLong(): RangeError {
+  return new RangeError('a number of more than 64 bits');
+}
+
 /** Zigzag varints: the lowest bit is the sign. */
 export class VarintCursor {
   at: number;
@@ -111,7 +118,7 @@ export class VarintCursor {
     this.at = at;
   }
 
-  /** Exact for all numbers below 2^52, either sign. Throws RangeError beyond the end. */
+  /** Exact for all numbers below 2^52, either sign. Throws RangeError beyond the end, and beyond ten bytes. */
   next(): number {
     const bytes = this.#bytes;
     const { at } = this;
@@ -160,6 +167,7 @@ export class VarintCursor {
       value += (byte & 0x7f) * scale;
       if (byte < 0x80) break;
       scale *= 0x80;
+      if (scale > MAX_SCALE) throw tooLong();
     }
     return value % 2 === 1 ? -(value + 1) / 2 : value / 2;
   }

@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { confinementOf, enforcedProfiles } from '@alert-throttle/apparmor';
 import { startContainer, until, type Guest } from '@alert-throttle/guest/inside';
 import {
+  CAPABILITIES,
   end,
   environmentOf,
   errnoOf,
@@ -59,7 +60,11 @@ const LABELS_TEXT = [STRAY, CONFINED]
   )
   .join('');
 
-const environment = environmentOf();
+const START = {
+  env: environmentOf(),
+  capabilities: [...CAPABILITIES, 'mac_admin'],
+  patienceMs: PATIENCE_MS,
+};
 
 async function metric(name: string): Promise<string | undefined> {
   return (await metrics())
@@ -81,7 +86,7 @@ export default async (guest: Guest): Promise<void> => {
   const stray = await startContainer(STRAY, { files: FILES });
   let producer: ChildProcess | undefined;
   try {
-    const first = await startProducer(environment, PATIENCE_MS);
+    const first = await startProducer(START);
     producer = first.child;
     guest.report('started', { ...first.state, profile: enforcedProfiles().has(PROFILE) });
     const confined = await startContainer(CONFINED, {
@@ -114,7 +119,7 @@ export default async (guest: Guest): Promise<void> => {
 
     await end(producer, 'SIGKILL');
     guest.report('without a producer', await tryFiles(confined));
-    const second = await startProducer(environment, PATIENCE_MS);
+    const second = await startProducer(START);
     producer = second.child;
     guest.report('started again', { ...second.state, confinement: confinementOf(confined.pid) });
     guest.report('after the restart', await tryFiles(confined));

@@ -122,7 +122,7 @@ export default async (guest: Guest): Promise<void> => {
   const steady = await startContainer(STEADY, { files: FILES });
   let producer: ChildProcess | undefined;
   try {
-    const first = await startProducer(environment, PATIENCE_MS);
+    const first = await startProducer({ env: environment, patienceMs: PATIENCE_MS });
     producer = first.child;
     guest.report('started', { ...first.state });
     guest.report('container that was there', await tryAll(old));
@@ -155,7 +155,10 @@ export default async (guest: Guest): Promise<void> => {
     await old.stop();
     const frozen = freeze(fresh);
     const before = frozen();
-    const { result: second, outcomes } = await tryingDuring(steady, startProducer(environment, PATIENCE_MS));
+    const { result: second, outcomes } = await tryingDuring(
+      steady,
+      startProducer({ env: environment, patienceMs: PATIENCE_MS }),
+    );
     producer = second.child;
     guest.report('left frozen by a kill', { before, after: frozen() });
     guest.report('started again', { ...second.state });

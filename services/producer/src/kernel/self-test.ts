@@ -93,7 +93,7 @@ export class SelfTest {
   #prepare(): string[] {
     const { kernel, cgroups, folder, profile } = this.#options;
     mkdirSync(folder, { recursive: true });
-    mkdirSync(cgroups.folder(SELF_TEST_CGROUP), { recursive: true });
+    makeCgroup(cgroups.folder(SELF_TEST_CGROUP));
     // The programs see real paths.
     const real = realpathSync(folder);
     const [open, unlink, exec] = ['open', 'unlink', 'exec'].map((name) => join(real, name));
@@ -194,4 +194,14 @@ function rulesFor([open = '', unlink = '', exec = '']: readonly string[]) {
   const postures = { process: 'audit', file: 'audit', network: 'audit', capability: 'audit' } as const;
   const policy = { name: 'self-test', namespace: 'alert-throttle', selector, rules };
   return compileRuleSet([policy], { postures, audited: false });
+}
+
+/** The root of the hierarchy is closed to its owner too, unless that may write anywhere. */
+function makeCgroup(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    const hint = 'make it beforehand, as root, or give CAP_DAC_OVERRIDE';
+    throw new Error(`${reasonOf(error)}: ${hint}`, { cause: error });
+  }
 }

@@ -28,6 +28,9 @@ export default defineConfig({
           name: 'unit',
           include: [`${folders}/**/*.test.ts`],
           exclude: [...outside, '**/*.int.test.ts', '**/*.fault.test.ts', '**/*.kernel.test.ts'],
+          // For what hangs; a busy machine may take its time.
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
           sequence: { groupOrder: 0 },
         },
       },

@@ -19,6 +19,8 @@ import { watchConfig, type ConfigChange, type ConfigWatcher } from './watch.ts';
 const settings = { ...limitsSettings, ...topicSettings };
 let folder: string;
 let watcher: ConfigWatcher | undefined;
+const DEBOUNCE_MS = 20;
+
 let changes: { maxAlertPerSec: number; rawTopic: string; change: ConfigChange }[];
 let refused: ConfigError[];
 let unchanged: ConfigChange[];
@@ -38,7 +40,7 @@ async function watching(file: string, env: Record<string, string> = {}): Promise
   watcher = watchConfig(settings, {
     env,
     file,
-    debounceMs: 20,
+    debounceMs: DEBOUNCE_MS,
     // Long: what is tested is that changes are announced.
     pollMs: 600_000,
     onChange: ({ maxAlertPerSec, rawTopic }, change) => changes.push({ maxAlertPerSec, rawTopic, change }),
@@ -68,15 +70,19 @@ describe('ways in which a file changes', () => {
     const file = join(folder, 'limits.yaml');
     writeFileSync(file, 'maxAlertPerSec: 2\n');
     await watching(file);
+    let stills = 0;
     for (let limit = 101; limit <= 140; limit++) {
-      // Slower than the system's own writes, faster than a file is still.
+      // Slower than the system's own writes, faster than a file is still; on a busy machine not always.
       truncateSync(file);
+      const sinceMs = performance.now();
       await new Promise((resolve) => setTimeout(resolve, limit % 20));
       writeFileSync(file, `maxAlertPerSec: ${limit}\n`);
+      if (performance.now() - sinceMs >= DEBOUNCE_MS) stills += 1;
       await new Promise((resolve) => setTimeout(resolve, limit % 30));
     }
     await vi.waitFor(() => expect(changes.at(-1)?.maxAlertPerSec).toBe(140), soon);
-    expect(changes.filter(({ maxAlertPerSec }) => maxAlertPerSec <= 100)).toEqual([]);
+    const defaults = changes.filter(({ maxAlertPerSec }) => maxAlertPerSec <= 100);
+    expect(defaults.length).toBeLessThanOrEqual(stills);
     expect(refused).toEqual([]);
   });
 

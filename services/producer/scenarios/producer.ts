@@ -42,7 +42,7 @@ export interface KernelState {
   readonly unconfined: Readonly<Record<string, string>>;
 }
 
-/** All that the documentation asks for, with the self-test's cgroup made beforehand; AppArmor takes one more. */
+/** All that the documentation asks for, with the self-test's cgroup made beforehand; AppArmor takes more. */
 export const CAPABILITIES = ['bpf', 'perfmon', 'sys_ptrace', 'dac_read_search'] as const;
 
 export interface StartOptions {

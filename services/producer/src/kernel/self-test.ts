@@ -1,8 +1,8 @@
 // Proves that the programs enforce: a process in a cgroup of its own tries a forbidden open, unlink, exec, socket and
 // capability; each has to be refused, and the event of each has to arrive.
 import { spawn } from 'node:child_process';
-import { mkdirSync, realpathSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { compileRuleSet, type Kind, type PolicyRule } from '@alert-throttle/policy';
 import { reasonOf } from '../errors.ts';
 import type { Cgroups } from './adapters/cgroups.ts';
@@ -124,17 +124,21 @@ export class SelfTest {
   /** Joins the cgroup as a shell, leaves the host's mounts, in which nothing is judged, and becomes Node. */
   async #runChild(paths: readonly string[]): Promise<Record<string, unknown>> {
     const procs = join(this.#options.cgroups.folder(SELF_TEST_CGROUP), 'cgroup.procs');
-    const unshared = 'unshare --mount -- "$@"';
-    // Without CAP_SYS_ADMIN in a user namespace of its own.
+    // Without CAP_SYS_ADMIN in a user namespace of its own, with its capabilities: to map root takes CAP_SETFCAP.
+    const enter =
+      '{ "$unshare" --mount true 2>/dev/null && exec "$unshare" --mount -- "$@" || exec "$unshare" --user --keep-caps --mount -- "$@"; }';
     const { apparmorProfile } = this.#options;
     const confine =
       apparmorProfile === undefined
         ? ''
         : `echo 'exec ${apparmorProfile}' > /proc/self/attr/apparmor/exec && `;
-    const script = `echo $$ > "$0" && ${confine}{ unshare --mount true 2>/dev/null && exec ${unshared} || exec unshare --user --map-root-user --mount -- "$@"; }`;
+    const script = `unshare=$1; shift; echo $$ > "$0" && ${confine}${enter}`;
     const child = spawn(
       '/bin/sh',
-      ['-c', script, procs, process.execPath, join(import.meta.dirname, 'self-test-child.ts'), ...paths],
+      [
+        ...['-c', script, procs, findProgram('unshare')],
+        ...[process.execPath, join(import.meta.dirname, 'self-test-child.ts'), ...paths],
+      ],
       { stdio: ['ignore', 'pipe', 'pipe'], timeout: CHILD_TIMEOUT_MS },
     );
     let out = '';
@@ -204,4 +208,10 @@ function makeCgroup(folder: string): void {
     const hint = 'make it beforehand, as root, or give CAP_DAC_OVERRIDE';
     throw new Error(`${reasonOf(error)}: ${hint}`, { cause: error });
   }
+}
+
+/** By its path: a shell may have a smaller one of its own, as BusyBox has. */
+function findProgram(name: string): string {
+  const folders = (process.env['PATH'] ?? '').split(delimiter);
+  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path)) ?? name;
 }

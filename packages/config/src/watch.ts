@@ -2,7 +2,7 @@
 //
 // The file's folder is watched, not the file: editors rename a new file over the old one, and a ConfigMap volume
 // swaps a symbolic link beside it (`..data`), so that the path stays while what it names changes.
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { watch } from 'chokidar';
@@ -53,7 +53,7 @@ export function watchConfig<const S extends Settings>(settings: S, options: Watc
 
   const follower = new Follower(settings, options);
   let debounce: NodeJS.Timeout | undefined;
-  let lastText: string | undefined;
+  let lastState: string | undefined;
   const soon = (): void => {
     clearTimeout(debounce);
     debounce = setTimeout(read, options.debounceMs ?? DEBOUNCE_MS);
@@ -63,10 +63,10 @@ export function watchConfig<const S extends Settings>(settings: S, options: Watc
    * a number, and both would be valid.
    */
   const read = (): void => {
-    const text = textOf(file);
-    const settled = text === lastText;
-    lastText = text;
-    if (settled && follower.read(() => textOf(file) === text)) return;
+    const state = stateOf(file);
+    const settled = state === lastState;
+    lastState = state;
+    if (settled && follower.read(() => stateOf(file) === state)) return;
     soon();
   };
   const poll = setInterval(soon, options.pollMs ?? POLL_MS).unref();
@@ -182,10 +182,13 @@ class Follower<const S extends Settings> {
   }
 }
 
-/** Undefined where it cannot be read; why is said when it is loaded. */
-function textOf(file: string): string | undefined {
+/**
+ * Its text, and when that was written: a file that is emptied twice is no file that is still. Undefined where it cannot be
+ * read; why is said when it is loaded.
+ */
+function stateOf(file: string): string | undefined {
   try {
-    return readFileSync(file, 'utf8');
+    return `${statSync(file, { bigint: true }).mtimeNs} ${readFileSync(file, 'utf8')}`;
   } catch {
     return undefined;
   }

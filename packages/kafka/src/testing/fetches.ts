@@ -7,7 +7,8 @@ const GZIP = 1;
 export const anyBuffer = (maxLength: number) =>
   fc.uint8Array({ maxLength }).map((bytes) => Buffer.from(bytes));
 const bytes = fc.option(anyBuffer(300));
-const name = fc.string({ unit: 'grapheme', maxLength: 8 }).filter((text) => text !== '__proto__');
+/** With a name that every object has, `toString`, kafkajs gives a function among the values. */
+const name = fc.string({ unit: 'grapheme', maxLength: 8 }).filter((text) => !(text in Object.prototype));
 const headers = fc.dictionary(name, fc.oneof(anyBuffer(10), fc.array(anyBuffer(10), { maxLength: 3 })));
 const timestamp = fc.integer({ min: 1_000_000_000_000, max: 9_000_000_000_000 }).map(String);
 const message = fc.record({ key: bytes, value: bytes, headers, timestamp });

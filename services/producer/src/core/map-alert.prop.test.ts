@@ -73,7 +73,11 @@ describe('mapAlert', () => {
       Severity: fc.string(),
       PID: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
       ATags: fc.array(fc.string()),
-      EventData: fc.dictionary(fc.string(), fc.string()),
+      EventData: fc.dictionary(
+        // As for `wellFormed`.
+        fc.string().filter((key) => key !== '__proto__'),
+        fc.string(),
+      ),
     });
     fc.assert(
       fc.property(fields, fc.boolean(), (changed, logFile) => {

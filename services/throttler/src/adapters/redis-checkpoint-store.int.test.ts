@@ -146,10 +146,11 @@ describe('a checkpoint in Redis', () => {
   it('leaves nothing that does not expire where its writer is killed while it builds', async () => {
     const cut = await CutConnection.to(testStack().REDIS_URL);
     try {
-      for (const afterBytes of [2_000, 60_000, 300_000, 600_000]) {
-        cut.afterBytes = afterBytes;
+      const early = Array.from({ length: 100 }, (_, index) => 1 + 8 * index);
+      for (const afterBytes of [...early, 2_000, 60_000, 300_000, 600_000]) {
         const client = clientOf(cut.url);
         await client.connect();
+        cut.afterBytes = afterBytes;
         const change = { ...NOTHING, set: fields(10_000), throttledSet: members };
         await expect(
           new RedisCheckpointStore(client, group, TOPIC).replace(P, [change], HEAD),

@@ -56,6 +56,14 @@ for i = 1, 3, 2 do
 end
 return 1`;
 
+/**
+ * KEYS: a key. ARGV: in how many seconds it expires, the command, its arguments. In one step: of a connection that is cut
+ * between two, Redis would have a key that stays for ever.
+ */
+const BEGIN = `
+redis.call(ARGV[2], KEYS[1], unpack(ARGV, 3))
+return redis.call('EXPIRE', KEYS[1], ARGV[1])`;
+
 export class RedisCheckpointStore implements CheckpointStore {
   readonly #redis: Redis;
   readonly #group: string;
@@ -142,8 +150,9 @@ export class RedisCheckpointStore implements CheckpointStore {
     // A name of its own, so that two owners never build in one place; what a killed one leaves expires.
     const build = randomUUID();
     const next = { hash: `${hash}:next:${build}`, set: `${set}:next:${build}` };
-    // It expires before it is large: a writer that is killed on the way has not sent the rest.
-    await execute(this.#redis.pipeline().hset(next.hash, head).expire(next.hash, BUILD_EXPIRES_SEC));
+    const begin = (pipeline: ChainableCommander, key: string, ...command: string[]): ChainableCommander =>
+      pipeline.eval(BEGIN, 1, key, BUILD_EXPIRES_SEC, ...command);
+    await execute(begin(this.#redis.pipeline(), next.hash, 'HSET', ...Object.entries(head).flat()));
     let fields = Object.keys(head).length;
     for (const slice of slices) {
       fields += slice.set.length;
@@ -152,8 +161,7 @@ export class RedisCheckpointStore implements CheckpointStore {
         pipeline.hset(next.hash, ...slice.set.slice(i, i + REPLACE_CHUNK).flat());
       }
       const [first] = slice.throttledSet;
-      if (first !== undefined)
-        pipeline.zadd(next.set, first[1], first[0]).expire(next.set, BUILD_EXPIRES_SEC);
+      if (first !== undefined) begin(pipeline, next.set, 'ZADD', String(first[1]), first[0]);
       for (let i = 0; i < slice.throttledSet.length; i += REPLACE_CHUNK) {
         const members = slice.throttledSet.slice(i, i + REPLACE_CHUNK);
         pipeline.zadd(next.set, ...members.flatMap(([member, end]) => [end, member]));

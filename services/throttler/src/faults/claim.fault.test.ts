@@ -9,10 +9,10 @@ import { Scenario } from '../testing/scenario.ts';
 
 const PARTITIONS = 4;
 const ROUNDS = faultRounds(1);
-/** Each begins with a predecessor that leaves a transaction open, or a checkpoint that is behind. */
+/** Each begins with a predecessor that leaves a transaction open, or a checkpoint that is behind: it is there, and not updated. */
 const LANES: readonly (readonly LaneFault[])[] = [
   [{ point: 'offsets-sent' }, { point: 'assigned' }, { point: 'fenced' }],
-  [{ point: 'committed' }, { point: 'offset-read' }, { point: 'checkpoint-loaded', passage: 1 }],
+  [{ point: 'update-ready' }, { point: 'offset-read' }, { point: 'checkpoint-loaded', passage: 1 }],
   // After all partitions read their offsets, one reads it again: the claim is about to go live.
   [{ point: 'all-sent' }, { point: 'offset-read', passage: PARTITIONS + 1 }, { point: 'folded', passage: 1 }],
 ];

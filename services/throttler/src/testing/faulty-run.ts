@@ -28,10 +28,13 @@ export class FaultyRun extends ThrottlerRun {
       await this.says(STRUCK);
       return;
     }
-    const end = await this.service.exit(90_000);
+    const what = `passage ${passage} of ${point}`;
+    const end = await this.service.exit(90_000).catch((error: unknown) => {
+      throw new Error(`waiting for ${what}: ${String(error)}`, { cause: error });
+    });
     if (end.signal !== 'SIGKILL' || this.logged(STRUCK).length === 0) {
       const output = this.service.output.slice(-8000);
-      throw new Error(`it ended before passage ${passage} of ${point}; it printed:\n${output}`);
+      throw new Error(`it ended before ${what}; it printed:\n${output}`);
     }
   }
 

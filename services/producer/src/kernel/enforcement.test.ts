@@ -218,22 +218,22 @@ describe('Enforcement', () => {
   });
 
   it('does not let a container extend what it is allowed', async () => {
-    const allowed = policy('p', '/work/secrets/', { match: 'dirRecursive', action: 'Allow' });
+    const allowed = policy('p', '/srv/secrets/', { match: 'dirRecursive', action: 'Allow' });
     enforcement.setPolicies([allowed]);
     await built();
-    prober.links = { '/work/secrets/': '/run/secrets/' };
+    prober.links = { '/srv/secrets/': '/run/secrets/' };
     await enforcement.apply(container);
-    expect(kernel.rulesOf(CGROUP)?.map(({ path }) => path)).toEqual(['/work/secrets/']);
+    expect(kernel.rulesOf(CGROUP)?.map(({ path }) => path)).toEqual(['/srv/secrets/']);
   });
 
   it('asks only once, and not even in another run, where what a container is allowed leads', async () => {
-    const allowed = policy('p', '/work/data/', { match: 'dirRecursive', action: 'Allow' });
+    const allowed = policy('p', '/srv/data/', { match: 'dirRecursive', action: 'Allow' });
     enforcement.setPolicies([allowed]);
-    enforcement.remember(CGROUP, { followed: new Map(), kept: new Map([['/work/data/', undefined]]) });
-    prober.links = { '/work/data/': '/run/data/' };
+    enforcement.remember(CGROUP, { followed: new Map(), kept: new Map([['/srv/data/', undefined]]) });
+    prober.links = { '/srv/data/': '/run/data/' };
     await built();
     expect(prober.asked).toEqual([]);
-    expect(kernel.rulesOf(CGROUP)?.map(({ path }) => path)).toEqual(['/work/data/']);
+    expect(kernel.rulesOf(CGROUP)?.map(({ path }) => path)).toEqual(['/srv/data/']);
   });
 
   it('keeps what is known of a path that does not answer, and says so', async () => {

@@ -31,7 +31,7 @@ const state: SavedState = {
       },
       targets: {
         followed: new Map([['/bin/a', '/usr/bin/a']]),
-        kept: new Map([['/work/a', undefined]]),
+        kept: new Map([['/srv/a', undefined]]),
       },
     },
   ],

@@ -47,6 +47,15 @@ const NEWEST_FIELDS: ReadonlySet<string> = new Set(fieldsOf(alertType)?.map(({ n
 /** Of these there are too many different ones to be kept together with others. */
 const MANY = STRINGS.indexOf('ContainerID');
 
+/** By the number of strings in a run: shared by all readers, since there may be one for each of any number of schemas. */
+const RUNS = new Map<number, RunCache>();
+
+function runsOf(count: number): RunCache {
+  const runs = RUNS.get(count) ?? new RunCache(count, TEXTS);
+  RUNS.set(count, runs);
+  return runs;
+}
+
 /** What to do next in the bytes: read leading fields, or step over others. */
 interface Slot {
   readonly kind: 'string' | 'strings' | 'int' | 'long' | 'skip';
@@ -125,8 +134,8 @@ class CompiledReader implements AlertReader {
     this.#all = joinSteps(fields.flatMap(({ name, type }) => compileSteps(type, NEWEST_FIELDS.has(name))));
     const compiled = compileSlots(fields);
     this.#slots = compiled?.slots.map((slot) => {
-      const cache = new RunCache(slot.strings.length, TEXTS);
-      return { ...slot, run: { places: slot.strings, cache, latest: undefined } };
+      const { strings } = slot;
+      return { ...slot, run: { places: strings, cache: runsOf(strings.length), latest: undefined } };
     });
     this.#rest = compiled?.rest ?? [];
     this.#resolver = resolverFor(writer);

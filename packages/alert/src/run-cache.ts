@@ -8,7 +8,8 @@ import type { StringCache } from './string-cache.ts';
 const MAX_BYTES = 256;
 /** Entries, a power of two; each place holds the last run that hashed to it. */
 const PLACES = 1024;
-const SHIFT = 22;
+/** Leaves as many bits of 32 as name a place. */
+const SHIFT = 32 - Math.log2(PLACES);
 
 /** Of the buffer that was read last, by whichever cache: a whole fetch lies in one, and each would keep it alive. */
 let latest: DataView = new DataView(new ArrayBuffer(0));
@@ -17,7 +18,7 @@ let latest: DataView = new DataView(new ArrayBuffer(0));
 export class RunCache {
   readonly #count: number;
   readonly #texts: StringCache;
-  /** Room is made at the first run that is kept: a registry may have any number of schemas, each with its reader. */
+  /** Room is made at the first run that is kept. */
   #runs: (readonly string[] | undefined)[] = [];
   #lengths = new Int32Array(0);
   #bytes = new Uint8Array(0);

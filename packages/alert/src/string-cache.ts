@@ -7,7 +7,8 @@
 const MAX_BYTES = 64;
 /** Entries, a power of two; each place holds the last string that hashed to it. */
 const PLACES = 8192;
-const SHIFT = 19;
+/** Leaves as many bits of 32 as name a place. */
+const SHIFT = 32 - Math.log2(PLACES);
 
 /** Holds at most PLACES strings of MAX_BYTES bytes. */
 export class StringCache {

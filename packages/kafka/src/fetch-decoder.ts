@@ -18,7 +18,7 @@ import {
   readContext,
 } from './fetched-batches.ts';
 import { indexBatches, wantsIndex } from './indexed-fetch.ts';
-import { MAX_SCALE, tooLong } from './record-index.ts';
+import { VarintCursor } from './varint-cursor.ts';
 
 /** kafkajs's decoder of a response, at the size of the records of one partition. */
 export interface ResponseDecoder {
@@ -76,33 +76,27 @@ async function decodeBatches(bytes: Buffer): Promise<FetchedRecord[]> {
     const payload = bytes.subarray(batch.at + HEAD_BYTES, batch.end);
     const codec = codecOf(batch);
     const plain = codec === null ? payload : await codec.decompress(payload);
-    readRecords(plain, batch.count, bytes.readBigInt64BE(batch.at), context, records);
+    readRecords(plain, batch.count, context, records);
   }
   return records;
 }
 
 /** length | attributes i8 | timestamp delta | offset delta | key | value | headers (lengths and deltas: varints) */
-function readRecords(
-  bytes: Buffer,
-  count: number,
-  firstOffset: bigint,
-  context: BatchContext,
-  records: FetchedRecord[],
-): void {
-  const cursor = new Cursor(bytes);
+function readRecords(bytes: Buffer, count: number, context: BatchContext, records: FetchedRecord[]): void {
+  const cursor = new FieldCursor(bytes, 0);
   const { maxTimestamp, isControlBatch, timestampType } = context;
   // Offsets and times of a real log are exact as numbers.
-  const [offset, firstTimestamp] = [Number(firstOffset), Number(context.firstTimestamp)];
+  const [offset, firstTimestamp] = [Number(context.firstOffset), Number(context.firstTimestamp)];
   for (let index = 0; index < count; index++) {
-    const length = cursor.varint();
+    const length = cursor.next();
     const end = cursor.at + length;
     if (length < 0 || end > bytes.length) throw new RangeError(`record ${index} of ${count} ends early`);
     const attributes = bytes.readInt8(cursor.at++);
-    const timestampDelta = cursor.varint();
-    const offsetDelta = cursor.varint();
-    const key = cursor.bytes();
-    const value = cursor.bytes();
-    const headerCount = cursor.varint();
+    const timestampDelta = cursor.next();
+    const offsetDelta = cursor.next();
+    const key = cursor.field();
+    const value = cursor.field();
+    const headerCount = cursor.next();
     records.push({
       magicByte: MAGIC,
       attributes,
@@ -118,49 +112,19 @@ function readRecords(
   }
 }
 
-class Cursor {
-  at = 0;
-  readonly #bytes: Buffer;
-
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes;
-  }
-
-  /** Zigzag: the lowest bit is the sign. Exact for all numbers below 2^52, either sign. */
-  varint(): number {
-    const bytes = this.#bytes;
-    let byte = this.#byte(bytes);
-    if (byte < 0x80) return byte & 1 ? -(byte + 1) / 2 : byte / 2;
-    let [value, scale] = [byte & 0x7f, 0x80];
-    do {
-      if (scale > MAX_SCALE) throw tooLong();
-      byte = this.#byte(bytes);
-      value += (byte & 0x7f) * scale;
-      scale *= 0x80;
-    } while (byte >= 0x80);
-    return value % 2 === 1 ? -(value + 1) / 2 : value / 2;
-  }
-
-  #byte(bytes: Buffer): number {
-    const byte = bytes[this.at++];
-    if (byte === undefined) throw new RangeError('the record ends early');
-    return byte;
-  }
-
-  bytes(): Buffer | null {
-    const length = this.varint();
-    if (length < 0) return null;
-    const from = this.at;
-    this.at += length;
-    return this.#bytes.subarray(from, this.at);
+class FieldCursor extends VarintCursor {
+  /** What has its length before it; null for a length below 0. */
+  field(): Buffer | null {
+    const from = this.skipBytes();
+    return from < 0 ? null : this.bytes.subarray(from, this.at);
   }
 
   /** A name that occurs again has all its values, in order. */
   headers(count: number): FetchedHeaders {
     const headers = new Map<string, Buffer | null | (Buffer | null)[]>();
     for (let index = 0; index < count; index++) {
-      const name = this.bytes()?.toString() ?? '';
-      const value = this.bytes();
+      const name = this.field()?.toString() ?? '';
+      const value = this.field();
       const before = headers.get(name);
       headers.set(
         name,

@@ -1,5 +1,6 @@
 // The record batches in what was fetched of a partition: where they are, what they say of their records, unpacking.
 import { createRequire } from 'node:module';
+import type { BatchFacts } from './record-index.ts';
 
 /** A record as kafkajs gives it to consumers. */
 export interface FetchedRecord {
@@ -44,7 +45,7 @@ export const MAGIC = 2;
 /** First offset and length, which the length does not count. */
 const PREFIX_BYTES = 12;
 export const HEAD_BYTES = 61;
-export const LOG_APPEND_TIME = 8;
+const LOG_APPEND_TIME = 8;
 export const TRANSACTIONAL = 16;
 export const CONTROL = 32;
 export const NO_HEADERS: FetchedHeaders = Object.freeze({});
@@ -67,6 +68,17 @@ export function* batchesIn(bytes: Buffer): Generator<BatchPlace> {
     yield { at, end, attributes: bytes.readInt16BE(at + 21), count: bytes.readInt32BE(at + 57) };
     at = end;
   }
+}
+
+/** What the head of a batch says of all its records. */
+export function factsOf(bytes: Buffer, { at, attributes, count }: BatchPlace): BatchFacts {
+  const stamped = (attributes & LOG_APPEND_TIME) > 0;
+  return {
+    count,
+    firstOffset: Number(bytes.readBigInt64BE(at)),
+    firstMs: Number(bytes.readBigInt64BE(at + 27)),
+    appendMs: stamped ? Number(bytes.readBigInt64BE(at + 35)) : undefined,
+  };
 }
 
 /** Null where the records lie in the batch as they are, or there are none. */

@@ -1,6 +1,6 @@
 // Headers of records that are forwarded: as kafkajs can write them again.
 import type { IHeaders } from 'kafkajs';
-import { VarintCursor } from './record-index.ts';
+import { VarintCursor } from './varint-cursor.ts';
 
 /**
  * Those that kafkajs has read. It cannot write a null value, which Java clients may send, and it

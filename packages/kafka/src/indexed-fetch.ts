@@ -10,9 +10,9 @@ import {
   batchesIn,
   codecOf,
   CONTROL,
+  factsOf,
   type FetchedRecord,
   HEAD_BYTES,
-  LOG_APPEND_TIME,
   MAGIC,
   NO_HEADERS,
   readContext,
@@ -66,13 +66,7 @@ export async function indexBatches(bytes: Buffer): Promise<RecordsMessage[]> {
   for (const batch of batchesIn(bytes)) {
     if (batch.count <= 0) continue;
     lastAt = batch.at;
-    const facts = {
-      count: batch.count,
-      firstOffset: Number(bytes.readBigInt64BE(lastAt)),
-      firstMs: Number(bytes.readBigInt64BE(lastAt + 27)),
-      appendMs:
-        (batch.attributes & LOG_APPEND_TIME) > 0 ? Number(bytes.readBigInt64BE(lastAt + 35)) : undefined,
-    };
+    const facts = factsOf(bytes, batch);
     const codec = codecOf(batch);
     if (codec === null) {
       index.add(bytes, lastAt + HEAD_BYTES, batch.end, facts);

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { batchesIn, HEAD_BYTES } from './fetched-batches.ts';
-import { VarintCursor } from './record-index.ts';
+import { VarintCursor } from './varint-cursor.ts';
 
 describe('VarintCursor', () => {
   it('reads ten bytes and no more', () => {
@@ -14,18 +13,5 @@ describe('VarintCursor', () => {
 
   it('does not read beyond the end', () => {
     expect(() => new VarintCursor(Buffer.from([0x80]), 0).next()).toThrow('ends early');
-  });
-});
-
-describe('batchesIn', () => {
-  it('goes on from no batch that is shorter than its head', () => {
-    const bytes = Buffer.alloc(2 * HEAD_BYTES);
-    for (const length of [-12, 0, 48]) {
-      bytes.writeInt32BE(length, 8);
-      expect(() => [...batchesIn(bytes)]).toThrow('shorter than its head');
-    }
-    bytes.writeInt32BE(HEAD_BYTES - 12, 8);
-    bytes.writeInt32BE(HEAD_BYTES - 12, HEAD_BYTES + 8);
-    expect([...batchesIn(bytes)]).toHaveLength(2);
   });
 });

@@ -28,6 +28,7 @@ export { PartitionRecords, type PartitionRecord } from './partition-records.ts';
 export { murmur2Partitioner, partitionFor } from './partitioning.ts';
 export {
   checkTopics,
+  NOT_THERE,
   createTopics,
   OUTPUT_MESSAGE_BYTES,
   RAW_RETENTION_MS,

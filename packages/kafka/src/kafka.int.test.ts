@@ -4,7 +4,7 @@ import kafkajs from 'kafkajs';
 import { describe, expect, inject, test } from 'vitest';
 import { abortHanging } from './abort-hanging.ts';
 import { createKafka, type AlertKafka } from './client.ts';
-import { checkTopics, createTopics, type TopicNames } from './topics.ts';
+import { checkTopics, createTopics, NOT_THERE, type TopicNames } from './topics.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -36,7 +36,7 @@ describe('createTopics and checkTopics', () => {
   test('given no topics, when made by two at once, then they are as they must be, and made once', async () => {
     const names = newNames();
     expect((await checkTopics(client(), names)).map(({ problem }) => problem)).toEqual(
-      Array(3).fill('does not exist'),
+      Array(3).fill(NOT_THERE),
     );
     const size = { partitions: 3, replication: 1 };
     const made = await Promise.all([

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { topicProblems, type TopicFacts } from './topics.ts';
+import { NOT_THERE, topicProblems, type TopicFacts } from './topics.ts';
 
 const names = { raw: 'in', throttled: 'out', deadLetter: 'dead' };
 const right = {
@@ -36,7 +36,7 @@ describe('topicProblems', () => {
     expect(topicProblems(facts({ out: 6, dead: 6 }))).toEqual([
       {
         topic: 'in',
-        problem: 'does not exist',
+        problem: NOT_THERE,
         fix:
           'kafka-topics.sh --bootstrap-server kafka:9092 --create --topic in --partitions 6 ' +
           '--config cleanup.policy=delete --config message.timestamp.type=LogAppendTime --config retention.ms=604800000',

@@ -21,6 +21,9 @@ export interface TopicProblem {
   readonly fix: string;
 }
 
+/** The problem of a topic that is not in the broker's list, which leaves out what the user has no right to. */
+export const NOT_THERE = 'does not exist, or this user may not see it';
+
 export interface TopicSize {
   /** Used where none of the topics exists yet; else new ones get as many as those that exist. */
   readonly partitions: number;
@@ -166,7 +169,7 @@ function missing({ names, partitions, brokers }: TopicFacts, topic: string): Top
     ?.configEntries?.map(({ name, value }) => ` --config ${name}=${value}`);
   const size = count === 0 ? '' : ` --partitions ${count}`;
   const fix = `kafka-topics.sh --bootstrap-server ${brokers.join(',')} --create --topic ${topic}${size}${(config ?? []).join('')}`;
-  return [{ topic, problem: 'does not exist', fix }];
+  return [{ topic, problem: NOT_THERE, fix }];
 }
 
 /** Partition p of the raw topic goes to partition p of the others; adding partitions is all that Kafka can do. */

@@ -9,6 +9,7 @@ import { RegistryUnavailableError, type Alert } from '@alert-throttle/alert';
 import {
   checkTopics,
   kafkaFailure,
+  NOT_THERE,
   partitionFor,
   type AlertKafka,
   type TopicNames,
@@ -207,10 +208,11 @@ export class KafkaSink implements AlertSink {
     return partition;
   }
 
-  /** The throttled topic is none of our business, but somebody will want to know. */
+  /** The throttled topic is none of our business, and we may have no right to see it; but somebody will want to know. */
   async #requireTopics(kafka: AlertKafka): Promise<void> {
     const { topics } = this.#options;
     for (const { topic, problem, fix } of await this.#checkTopics(kafka)) {
+      if (topic === topics.throttled && problem === NOT_THERE) continue;
       const message = `topic ${topic} ${problem}; to set it right: ${fix}`;
       if (topic !== topics.throttled) throw new ProducerError('TOPIC_UNUSABLE', message);
       this.#warnOnce({ topic, fix }, message);

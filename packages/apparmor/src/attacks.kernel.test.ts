@@ -1,17 +1,15 @@
 // The known ways round one Block rule where AppArmor enforces it, from inside a container on a real kernel: what each step
 // came to, and that whatever AppArmor lets through although a rule names it is at least told of.
 import { beforeAll, describe, expect, it } from 'vitest';
-import { runGuestOrThrow, type GuestLine } from '@alert-throttle/guest';
 import {
   ATTACKS,
   PROTOCOLS,
   RENAME_ABOVE,
   type Attack,
 } from '../../kernel/scenarios/enforcement/attack-list.ts';
+import { ATTACKED, tryAttacks, type Attacked, type AttackReports } from '../../kernel/src/testing/attacks.ts';
 import { APPARMOR_ONLY } from './testing/security-modules.ts';
 
-const CONTAINERS = ['namespaces', 'runc'] as const;
-type Kind = (typeof CONTAINERS)[number];
 const REFUSED = 'EACCES';
 
 interface Outcome extends Pick<Attack, 'root' | 'user' | 'alerts'> {
@@ -22,7 +20,7 @@ interface Outcome extends Pick<Attack, 'root' | 'user' | 'alerts'> {
 }
 
 /** Where AppArmor comes to something else than the table says; docs/apparmor.md has the reasons. */
-const DIFFERENT: Readonly<Record<string, Readonly<Partial<Record<Kind, Outcome>>>>> = {
+const DIFFERENT: Readonly<Record<string, Readonly<Partial<Record<Attacked, Outcome>>>>> = {
   'clone of a mount that is mounted nowhere': {
     namespaces: {
       root: ['done', 'done', 'done', 'done'],
@@ -73,34 +71,22 @@ const DIFFERENT: Readonly<Record<string, Readonly<Partial<Record<Kind, Outcome>>
   },
 };
 
-function both(outcome: Outcome): Readonly<Record<Kind, Outcome>> {
+function both(outcome: Outcome): Readonly<Record<Attacked, Outcome>> {
   return { namespaces: outcome, runc: outcome };
 }
 
-function expectedOf(attack: Attack, kind: Kind): Outcome {
+function expectedOf(attack: Attack, kind: Attacked): Outcome {
   return DIFFERENT[attack.name]?.[kind] ?? (kind === 'runc' ? attack.runc : undefined) ?? attack;
 }
 
 describe('attacks on one rule by AppArmor', () => {
-  let lines: readonly GuestLine[] = [];
+  let data: AttackReports;
 
   beforeAll(async () => {
-    ({ lines } = await runGuestOrThrow({
-      kernel: '6.1',
-      lsm: APPARMOR_ONLY,
-      scenarios: CONTAINERS.map((args) => ({
-        module: 'packages/apparmor/scenarios/attacks.ts',
-        args,
-        name: args,
-      })),
-      timeoutMs: 900_000,
-    }));
+    data = await tryAttacks('packages/apparmor/scenarios/attacks.ts', { lsm: APPARMOR_ONLY });
   }, 1_000_000);
 
-  const data = (scenario: Kind, name: string): readonly GuestLine['data'][] =>
-    lines.filter((line) => line.scenario === scenario && line.name === name).map((line) => line.data);
-
-  describe.each(CONTAINERS)('container of %s', (kind) => {
+  describe.each(ATTACKED)('container of %s', (kind) => {
     describe.each([
       ['root', 0],
       ['user', 1000],

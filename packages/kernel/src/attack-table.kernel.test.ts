@@ -3,28 +3,21 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { runGuestOrThrow, type GuestLine } from '@alert-throttle/guest';
 import { ATTACKS } from '../scenarios/enforcement/attack-list.ts';
+import { ATTACKED, tryAttacks, type AttackReports } from './testing/attacks.ts';
 
 const SCENARIOS = 'packages/kernel/scenarios/enforcement';
-const CONTAINERS = ['namespaces', 'runc'] as const;
 const REFUSED = 'EACCES';
 /** What the kernel itself refuses to those who may not. */
 const FORBIDDEN = 'EPERM';
 
 describe('attacks on one rule', () => {
-  let lines: readonly GuestLine[] = [];
+  let data: AttackReports;
 
   beforeAll(async () => {
-    ({ lines } = await runGuestOrThrow({
-      kernel: '6.1',
-      scenarios: CONTAINERS.map((args) => ({ module: `${SCENARIOS}/attack-table.ts`, args, name: args })),
-      timeoutMs: 900_000,
-    }));
+    data = await tryAttacks(`${SCENARIOS}/attack-table.ts`);
   }, 1_000_000);
 
-  const data = (scenario: string, name: string): readonly GuestLine['data'][] =>
-    lines.filter((line) => line.scenario === scenario && line.name === name).map((line) => line.data);
-
-  describe.each(CONTAINERS)('container of %s', (kind) => {
+  describe.each(ATTACKED)('container of %s', (kind) => {
     describe.each([
       ['root', 0],
       ['user', 1000],

@@ -47,7 +47,7 @@ describe('in a guest', () => {
         module: join(SCENARIOS, `${name}.ts`),
       })),
       { module: join(SCENARIOS, 'refusals.ts'), args: { scope: 'process' } },
-      { module: join(SCENARIOS, 'many-times.ts'), args: { rounds: 6 } },
+      { module: join(SCENARIOS, 'many-times.ts'), args: { rounds: 12 } },
     ];
     ({ lines } = await runGuestOrThrow({ kernel: '6.1', scenarios, timeoutMs: 850_000 }));
   });
@@ -205,8 +205,9 @@ describe('in a guest', () => {
     expect(after).toMatchObject({ programs: 0, maps: 0, links: 0, threads: before.threads });
     // One more or less is a descriptor of Node's own.
     expect(Math.abs(after.descriptors - before.descriptors)).toBeLessThanOrEqual(2);
-    // One object that stays is 20 MB: each opening maps 25 MB of rings and reads 17 MB of names.
-    expect(after.residentKb - before.residentKb).toBeLessThan(20_000);
+    // What stays open is 25 MB (measured), and each of the 12 rounds opens twice: 300 MB if one of the two stays. What malloc
+    // keeps of what was freed goes up and down by 36 MB, however many rounds there are.
+    expect(after.residentKb - before.residentKb).toBeLessThan(100_000);
   });
 });
 

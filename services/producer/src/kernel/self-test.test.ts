@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Cgroups } from './adapters/cgroups.ts';
-import { SELF_TEST_CGROUP, SelfTest } from './self-test.ts';
+import { SELF_TEST_CGROUP, SelfTest, waysOut } from './self-test.ts';
 import { alertEvent } from './testing/events.ts';
 import { MemoryKernel } from './testing/memory-kernel.ts';
 
@@ -49,3 +49,15 @@ it('says why nothing is proven where nothing is refused', async () => {
   const failures = await test.run();
   expect([...failures.keys()].sort()).toEqual(['capability', 'file', 'network', 'process']);
 }, 120_000);
+
+// The kernel refuses what a process may not do anyway before it asks AppArmor: it would look like a rule that nobody heard of.
+it.each([
+  ['all', 'CapEff:\t000001ffffffffff', '--mount'],
+  ['no CAP_SETGID', 'CapEff:\t000001ffffffffbf', '--user --keep-caps --mount'],
+  ['the four of the documentation', 'CapEff:\t000000c000080004', '--user --keep-caps --mount'],
+  ['nobody knows', '', '--user --keep-caps --mount'],
+])('tries its capability where it has it: with %s', (_, status, first) => {
+  const ways = waysOut(`Name:\tnode\n${status}\nCapBnd:\t000001ffffffffff\n`);
+  expect(ways[0]).toBe(first);
+  expect(new Set(ways).size).toBe(2);
+});

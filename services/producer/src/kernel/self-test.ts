@@ -1,7 +1,7 @@
 // Proves that the programs enforce: a process in a cgroup of its own tries a forbidden open, unlink, exec, socket and
 // capability; each has to be refused, and the event of each has to arrive.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { compileRuleSet, type Kind, type PolicyRule } from '@alert-throttle/policy';
 import { reasonOf } from '../errors.ts';
@@ -121,18 +121,22 @@ export class SelfTest {
     return paths;
   }
 
-  /** Joins the cgroup as a shell, leaves the host's mounts, in which nothing is judged, and becomes Node. */
+  /**
+   * Joins the cgroup as a shell, leaves the host's mounts, in which nothing is judged, and becomes Node. The profile comes
+   * last: under one that refuses a capability, unshare could not hand that on.
+   */
   async #runChild(paths: readonly string[]): Promise<Record<string, unknown>> {
     const procs = join(this.#options.cgroups.folder(SELF_TEST_CGROUP), 'cgroup.procs');
-    // Without CAP_SYS_ADMIN in a user namespace of its own, with its capabilities: to map root takes CAP_SETFCAP.
-    const enter =
-      '{ "$unshare" --mount true 2>/dev/null && exec "$unshare" --mount -- "$@" || exec "$unshare" --user --keep-caps --mount -- "$@"; }';
+    const [way, otherwise] = waysOut(readFileSync('/proc/self/status', 'utf8'));
     const { apparmorProfile } = this.#options;
     const confine =
       apparmorProfile === undefined
         ? ''
-        : `echo 'exec ${apparmorProfile}' > /proc/self/attr/apparmor/exec && `;
-    const script = `unshare=$1; shift; echo $$ > "$0" && ${confine}${enter}`;
+        : `echo "exec ${apparmorProfile}" > /proc/self/attr/apparmor/exec && `;
+    const inside = `-- /bin/sh -c '${confine}exec "$0" "$@"' "$@"`;
+    const script = `unshare=$1; shift; echo $$ > "$0" && {
+      "$unshare" ${way} true 2>/dev/null && exec "$unshare" ${way} ${inside} || exec "$unshare" ${otherwise} ${inside}
+    }`;
     const child = spawn(
       '/bin/sh',
       [
@@ -198,6 +202,20 @@ function rulesFor([open = '', unlink = '', exec = '']: readonly string[]) {
   const postures = { process: 'audit', file: 'audit', network: 'audit', capability: 'audit' } as const;
   const policy = { name: 'self-test', namespace: 'alert-throttle', selector, rules };
   return compileRuleSet([policy], { postures, audited: false });
+}
+
+const CAP_SETGID = 6n;
+
+/**
+ * Options of unshare for a mount namespace, the better ones first. A capability that the process lacks is refused before
+ * any enforcer is asked, which proves nothing: in a user namespace of its own, which takes no rights, it has all of them.
+ * (Not with root mapped into it: that takes CAP_SETFCAP.) But there it cannot read files of others that are closed.
+ */
+export function waysOut(status: string): readonly [string, string] {
+  const plain = '--mount';
+  const user = '--user --keep-caps --mount';
+  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
+  return (effective >> CAP_SETGID) & 1n ? [plain, user] : [user, plain];
 }
 
 /** The root of the hierarchy is closed to its owner too, unless that may write anywhere. */

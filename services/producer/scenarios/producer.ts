@@ -3,6 +3,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, openSync, readFileSync } from 'node:fs';
 import type { Alert } from '@alert-throttle/alert';
+import { inspectKernel } from '@alert-throttle/kernel';
 import { until, type Container, type Reply } from '@alert-throttle/guest/inside';
 import { decodeVersion, newestVersion } from '../src/adapters/alert-schemas.ts';
 import { openSqliteSpool } from '../src/adapters/sqlite-spool.ts';
@@ -99,6 +100,17 @@ export async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<
 
 function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
   return exitCode !== null || signalCode !== null;
+}
+
+/** What the kernel itself has counted for the container: matched = passed + dropped, and of those that passed, `lost` were lost. */
+export function counted({ cgroup }: Container): Readonly<Record<string, number>> | undefined {
+  const view = inspectKernel();
+  try {
+    const entry = view.throttleMap().find((one) => one.container === cgroup.id);
+    return entry && { matched: entry.matched, dropped: entry.dropped, lost: entry.lost };
+  } finally {
+    view.close();
+  }
 }
 
 export type Stored = Alert | { readonly tombstone: string };

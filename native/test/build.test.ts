@@ -1,8 +1,17 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { BuildError, describeMissing, make, type Product } from '@alert-throttle/native/build';
+import { BuildError, describeMissing, make, ROOT, type Product } from '@alert-throttle/native/build';
 
 let folder = '';
 let product: Product;
@@ -71,4 +80,37 @@ test('what is missing is said in one line, with the packages', () => {
     { what: 'bpf/libbpf.h', debianPackage: 'libbpf-dev' },
   ]);
   expect(line).toBe('missing clang 14 or later, bpf/libbpf.h (Debian: apt-get install clang-16 libbpf-dev)');
+});
+
+describe('on a machine without compilers', () => {
+  const said = 'kernel source not built: missing clang 14 or later, ';
+  const toInstall = /^[^\n]* \(Debian: apt-get install clang-16 [^\n]*g\+\+[^\n]*\)\n$/;
+
+  /** As npm runs it, with nothing to be found but Node. */
+  function run(command: string) {
+    symlinkSync(process.execPath, join(folder, 'node'));
+    const { status, stdout, stderr } = spawnSync('/bin/sh', ['-c', command], {
+      cwd: ROOT,
+      env: { PATH: folder, NODE_NO_WARNINGS: '1' },
+      encoding: 'utf8',
+    });
+    return { status, stdout, stderr };
+  }
+
+  test('npm ci goes on without the kernel source, and says in one line what to install for it', () => {
+    const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+      readonly scripts: Readonly<Record<string, string>>;
+    };
+    const { status, stdout, stderr } = run(scripts['postinstall'] ?? 'false');
+    expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
+    expect(stderr).toContain(said);
+    expect(stderr).toMatch(toInstall);
+  });
+
+  test('whoever asks for the build gets the same line as an error', () => {
+    const { status, stderr } = run('node native/scripts/build.ts');
+    expect(status).toBe(1);
+    expect(stderr).toContain(said);
+    expect(stderr).toMatch(toInstall);
+  });
 });

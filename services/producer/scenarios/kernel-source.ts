@@ -8,6 +8,7 @@ import { CGROUPS, startContainer, until, type Container, type Guest } from '@ale
 import { Cgroups } from '../src/kernel/adapters/cgroups.ts';
 import { Freezer } from '../src/kernel/adapters/freezer.ts';
 import {
+  counted,
   end,
   environmentOf,
   errnoOf,
@@ -162,7 +163,7 @@ export default async (guest: Guest): Promise<void> => {
     producer = second.child;
     guest.report('left frozen by a kill', { before, after: frozen() });
     guest.report('started again', { ...second.state });
-    guest.report('while it started again', { outcomes });
+    guest.report('while it started again', { outcomes, counted: counted(steady) });
     for (const one of [fresh, steady]) await one.stop();
     await until('the containers to be forgotten', async () => (await kernelState())?.containers === 0);
     guest.report('stopped', { code: await end(producer, 'SIGTERM') });
@@ -181,6 +182,13 @@ function report(guest: Guest, stored: readonly Stored[]): void {
     alerts.filter(({ ContainerID, Operation }) => ContainerID === id && Operation === operation);
   const blocks = alerts.filter(({ ContainerID, Action }) => ContainerID === OLD && Action === 'Block');
   const ended = of(OLD, 'AlertThresholdEnded');
+  guest.report('while it started again: alerts', {
+    alerts: alerts.filter(({ ContainerID, Action }) => ContainerID === STEADY && Action === 'Block').length,
+    reported: of(STEADY, 'AlertThresholdEnded').reduce(
+      (sum, { Throttle }) => sum + (Throttle?.DroppedAlerts ?? 0),
+      0,
+    ),
+  });
   guest.report('records', {
     count: stored.length,
     inOrder: alerts.every(

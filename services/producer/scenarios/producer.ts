@@ -3,6 +3,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, openSync, readFileSync } from 'node:fs';
 import type { Alert } from '@alert-throttle/alert';
+import { inspectKernel } from '@alert-throttle/kernel';
 import { until, type Container, type Reply } from '@alert-throttle/guest/inside';
 import { decodeVersion, newestVersion } from '../src/adapters/alert-schemas.ts';
 import { openSqliteSpool } from '../src/adapters/sqlite-spool.ts';
@@ -45,6 +46,13 @@ export interface KernelState {
 /** All that the documentation asks for, with the self-test's cgroup made beforehand; AppArmor takes more. */
 export const CAPABILITIES = ['bpf', 'perfmon', 'sys_ptrace', 'dac_read_search'] as const;
 
+/** setpriv becomes the producer, so that the child is the producer. */
+export function producerCommand(capabilities: readonly string[]): [string, ...string[]] {
+  const bounds = ['-all', ...capabilities.map((name) => `+${name}`)].join(',');
+  const producer = [process.execPath, '/w/services/producer/src/main.ts', '--source', 'kernel'];
+  return ['setpriv', '--bounding-set', bounds, ...producer];
+}
+
 export interface StartOptions {
   readonly env: NodeJS.ProcessEnv;
   /** It is root with these, and cannot get others. */
@@ -59,13 +67,8 @@ export async function startProducer({
   patienceMs,
 }: StartOptions): Promise<{ child: ChildProcess; state: KernelState }> {
   const log = openSync(LOG, 'a');
-  const bounds = ['-all', ...capabilities.map((name) => `+${name}`)].join(',');
-  const program = [process.execPath, '/w/services/producer/src/main.ts', '--source', 'kernel'];
-  // setpriv becomes the program, so that the child is the producer.
-  const child = spawn('setpriv', ['--bounding-set', bounds, ...program], {
-    stdio: ['ignore', log, log],
-    env,
-  });
+  const [program, ...args] = producerCommand(capabilities);
+  const child = spawn(program, args, { stdio: ['ignore', log, log], env });
   const tested = async (): Promise<KernelState | undefined> => {
     if (hasEnded(child)) throw new Error(`the producer ended: ${readFileSync(LOG, 'utf8')}`);
     const state = await kernelState();
@@ -97,6 +100,17 @@ export async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<
 
 function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
   return exitCode !== null || signalCode !== null;
+}
+
+/** What the kernel itself has counted for the container: matched = passed + dropped, and of those that passed, `lost` were lost. */
+export function counted({ cgroup }: Container): Readonly<Record<string, number>> | undefined {
+  const view = inspectKernel();
+  try {
+    const entry = view.throttleMap().find((one) => one.container === cgroup.id);
+    return entry && { matched: entry.matched, dropped: entry.dropped, lost: entry.lost };
+  } finally {
+    view.close();
+  }
 }
 
 export type Stored = Alert | { readonly tombstone: string };

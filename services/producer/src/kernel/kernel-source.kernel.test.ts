@@ -36,6 +36,18 @@ describe('the kernel source', () => {
     expect(outcomes['EACCES']).toBeGreaterThan(100);
   });
 
+  it('counts each try of that time once: as an alert, or in a report', () => {
+    const { outcomes, counted } = report('while it started again') as {
+      outcomes: Record<string, number>;
+      counted: { matched: number; dropped: number; lost: number };
+    };
+    expect(counted).toMatchObject({ matched: outcomes['EACCES'], lost: 0 });
+    expect(report('while it started again: alerts')).toEqual({
+      alerts: counted.matched - counted.dropped,
+      reported: counted.dropped,
+    });
+  });
+
   it('follows its policies, and keeps the last ones that can be used', () => {
     expect(report('with a broken policy')).toEqual({ secret: 'EACCES' });
     expect(report('with another policy')).toEqual({ secret: 'ok' });

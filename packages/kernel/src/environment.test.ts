@@ -40,7 +40,7 @@ describe('what enforces', () => {
       expect.objectContaining({
         code: 'NO_ENFORCER',
         message: 'the active security modules are capability,selinux; neither bpf nor apparmor is among them',
-        hint: 'Boot with lsm=selinux,apparmor,bpf.',
+        hint: 'Boot with lsm=selinux,integrity,apparmor,bpf.',
       }),
     );
   });
@@ -81,7 +81,7 @@ describe('the environment', () => {
 
   test('the hint for a missing bpf says what to boot with', () => {
     expect(refusal({ lsm: 'lockdown,capability,yama\n' })).toMatchObject({
-      hint: 'Boot with lsm=lockdown,yama,bpf.',
+      hint: 'Boot with lsm=lockdown,yama,integrity,bpf.',
     });
   });
 

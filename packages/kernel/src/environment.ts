@@ -102,10 +102,18 @@ export function chooseEnforcer(lsm: string | undefined = textOf(LSM_FILE)): Enfo
     lsm === undefined
       ? `${LSM_FILE} cannot be read, so what could enforce is unknown`
       : `the active security modules are ${lsm.trim()}; neither bpf nor apparmor is among them`,
-    lsm === undefined
-      ? MOUNT_SECURITYFS
-      : `Boot with lsm=${[...modules, 'apparmor', 'bpf'].filter((name) => name !== 'capability').join(',')}.`,
+    lsm === undefined ? MOUNT_SECURITYFS : bootWith(modules, 'apparmor', 'bpf'),
   );
+}
+
+/**
+ * `capability` is always on. `integrity` (IMA, EVM) is not among the active modules on kernels before 6.9 even where it is
+ * on, and would be off without its name; a kernel passes over names that it does not know.
+ */
+function bootWith(modules: readonly string[], ...wanted: readonly string[]): string {
+  const names = new Set([...modules, 'integrity', ...wanted]);
+  names.delete('capability');
+  return `Boot with lsm=${[...names].join(',')}.`;
 }
 
 function capabilityProblem({ capabilities }: EnvironmentFacts, enforcer: Enforcer): KernelError | undefined {
@@ -156,7 +164,7 @@ function moduleProblem({ lsm }: EnvironmentFacts, enforcer: Enforcer): KernelErr
     enforcer === 'apparmor'
       ? `the active security modules are ${lsm.trim()}; without apparmor no profile is enforced`
       : `the active security modules are ${lsm.trim()}; without bpf the programs attach and are never called`,
-    `Boot with lsm=${[...modules, name].filter((one) => one !== 'capability').join(',')}.`,
+    bootWith(modules, name),
   );
 }
 

@@ -27,7 +27,7 @@ describe('the kernel source without bpf and apparmor in lsm=', () => {
     expect(status).toBe(EXIT_CONFIG);
     expect(EXIT_CONFIG).toBe(78);
     // The modules that are on stay on, in whatever order.
-    const boot = `Boot with lsm=(?=\\S*landlock)(?=\\S*lockdown)(?=\\S*yama)\\S*,${wanted}\\.`;
+    const boot = `Boot with lsm=(?=\\S*landlock)(?=\\S*lockdown)(?=\\S*yama)(?=\\S*integrity)\\S*,${wanted}\\.`;
     expect(said).toMatch(
       new RegExp(`^producer: SOURCE=kernel cannot start \\(${code}\\): .*${missing}.*${boot}\\n$`),
     );

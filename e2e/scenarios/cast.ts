@@ -1,5 +1,6 @@
 // Who is in the guest, and what is forbidden to whom: the scenario acts it out, and the test on the host, which sees only
 // what arrives in Kafka, has to know it too.
+import { GUARDED } from '../../packages/kernel/scenarios/enforcement/operations.ts';
 
 export const NODE_ID = 'guest-node';
 export const CLUSTER = 'emulated';
@@ -84,18 +85,8 @@ function policy(name: string, namespace: string, matchLabels: object, spec: obje
 
 export const TEXTS = { severity: 7, tags: ['NIST', 'PCI'], message: 'hands off' } as const;
 
-/** What single operations are tried on; the same rules once refused and once watched. */
-const guarded = (action: 'Block' | 'Audit'): object => ({
-  ...TEXTS,
-  action,
-  file: {
-    matchDirectories: [{ dir: '/guarded/', recursive: true }],
-    matchPaths: [{ path: '/deep/er/key' }],
-  },
-  process: { matchPaths: [{ path: '/usr/bin/dynamic' }] },
-  network: { matchProtocols: [{ protocol: 'tcp' }] },
-  capabilities: { matchCapabilities: [{ capability: 'sys_chroot' }] },
-});
+/** The same rules once refused and once watched. */
+const guarded = (action: 'Block' | 'Audit'): object => ({ ...TEXTS, action, ...GUARDED });
 
 export const POLICIES: Readonly<Record<string, string>> = {
   'guard-secrets': policy(

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { hostPort, startContainer, until, type Container, type Guest } from '@alert-throttle/guest/inside';
 import { inspectKernel, type KernelView } from '@alert-throttle/kernel';
 import * as cast from './cast.ts';
-import { OperationsContainer } from './run-operations.ts';
+import { OperationsContainer } from '../../packages/kernel/scenarios/enforcement/run-operations.ts';
 
 const FOLDER = '/run/producer';
 const CONFIG = `${FOLDER}/config.yaml`;

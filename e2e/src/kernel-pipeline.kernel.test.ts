@@ -16,7 +16,7 @@ import {
   type OperationRole,
   type Role,
 } from '../scenarios/cast.ts';
-import { casesWithPort, type Case } from '../scenarios/operations.ts';
+import { casesWithPort, type Case } from '../../packages/kernel/scenarios/enforcement/operations.ts';
 import {
   openAlert,
   operationAlert,

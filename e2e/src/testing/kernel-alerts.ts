@@ -13,7 +13,7 @@ import {
   TEXTS,
   type Role,
 } from '../../scenarios/cast.ts';
-import type { Case } from '../../scenarios/operations.ts';
+import type { Case } from '../../../packages/kernel/scenarios/enforcement/operations.ts';
 
 export interface Pids {
   readonly host: number;

@@ -2,6 +2,7 @@
 // process that set it up.
 import { beforeAll, describe, expect, it } from 'vitest';
 import { KERNELS, runGuestOrThrow, type GuestLine } from '@alert-throttle/guest';
+import { COPIES, TIMES } from '../scenarios/enforcement/layers.ts';
 
 const SCENARIOS = 'packages/kernel/scenarios/enforcement';
 
@@ -18,7 +19,7 @@ describe.each(KERNELS)('kernel %s', (kernel) => {
   const report = (name: string): Report => reportOf(lines, name);
 
   beforeAll(async () => {
-    const scenarios = ['floods', 'abandoned', 'entries'].map((name) => ({
+    const scenarios = ['floods', 'abandoned', 'entries', 'layers'].map((name) => ({
       module: `${SCENARIOS}/${name}.ts`,
     }));
     ({ lines } = await runGuestOrThrow({ kernel, scenarios, timeoutMs: 850_000 }));
@@ -115,6 +116,47 @@ describe.each(KERNELS)('kernel %s', (kernel) => {
       resources: ['/etc/secret'],
     });
     expect(summary).toMatchObject({ alerts: 2, dropped: 998, thresholds: 1, ended: 1 });
+  });
+
+  it.each([
+    ['refused', 'EACCES', [1, 0]],
+    ['watched', 'done', [0, 1]],
+    // No more than the system calls themselves is asked for.
+    ['listed', 'done', [0, 0]],
+  ] as const)(
+    'takes a copy from the layer below, an exec and a rename for one access: %s',
+    (name, outcome, counted) => {
+      const alerts = (...all: string[]): string[] => (name === 'listed' ? [] : all);
+      const isCopied = outcome === 'done';
+      const operations = ['open', 'chmod', 'truncate', 'renameFrom'];
+      expect(report(`layers: ${name}`)).toEqual({
+        copies: COPIES.map(([path], index) => ({
+          ...{ before: false, outcome, counted, after: isCopied },
+          alerts: alerts(`${operations[index]} ${path}`),
+        })),
+        program: { outcome, counted, alerts: alerts('exec /usr/bin/dynamic') },
+        after: { outcome, counted, alerts: alerts('open /etc/group') },
+      });
+    },
+  );
+
+  it('counts execs and renames in a container of runc on overlayfs exactly', () => {
+    const { refused, watched } = TIMES;
+    expect(report('layers: refused many times')).toEqual({
+      outcomes: [{ EACCES: refused }, { EACCES: refused }],
+      ...{ matched: 2 * refused, emitted: 2, lost: 0, dropped: 2 * refused - 2, alerts: 2 },
+      byOperation: [
+        [
+          { operation: 'exec', alerts: refused - 2 },
+          { operation: 'renameFrom', alerts: refused },
+        ],
+      ],
+    });
+    const times = (operation: string): string[] => Array<string>(watched).fill(operation);
+    expect(report('layers: watched many times')).toEqual({
+      ...{ good: watched, renamed: watched, emitted: 2 * watched, lost: 0 },
+      alerts: [...times('exec'), ...times('renameFrom')],
+    });
   });
 
   it('loses no count', () => {

@@ -73,24 +73,28 @@ export class EnforcingNode {
    * From the return on, what happens in the container is judged by the rule set; where the container is still starting,
    * from the execution of its first program on.
    */
-  protect(container: Container, ruleSet: RuleSet, starting = false): void {
+  protect(container: Container, ruleSet: RuleSet, starting = false, privileged = false): void {
     const handle = this.kernel.installRuleSet(ruleSet);
     this.ruleSets.set(container.cgroup.id, { ruleSet, handle });
-    this.#register(container, handle, starting);
+    this.#register(container, handle, starting, privileged);
   }
 
   /** The container is known and has no policy. */
   watch(container: Container): void {
-    this.#register(container, undefined, false);
+    this.#register(container, undefined, false, false);
   }
 
-  #register(container: Container, ruleSet: RuleSetHandle | undefined, starting: boolean): void {
+  #register(
+    container: Container,
+    ruleSet: RuleSetHandle | undefined,
+    starting: boolean,
+    privileged: boolean,
+  ): void {
     const { cgroup, pidNs, mntNs, rootDev, rootIno } = container;
     this.kernel.registerContainer({
-      ...{ cgroupId: cgroup.id, pidNs, mntNs, rootDev, rootIno, ruleSet, starting },
+      ...{ cgroupId: cgroup.id, pidNs, mntNs, rootDev, rootIno, ruleSet, starting, privileged },
       descendants: () => [],
       profile: 0,
-      privileged: false,
     });
   }
 

@@ -319,6 +319,17 @@ export const casesWithPort = (port: number): readonly Case[] => [
   ...sockets(port),
 ];
 
+/** What they are tried on: of a policy that refuses, and of one that watches. */
+export const GUARDED = {
+  file: {
+    matchDirectories: [{ dir: '/guarded/', recursive: true }],
+    matchPaths: [{ path: '/deep/er/key' }],
+  },
+  process: { matchPaths: [{ path: '/usr/bin/dynamic' }] },
+  network: { matchProtocols: [{ protocol: 'tcp' }] },
+  capabilities: { matchCapabilities: [{ capability: 'sys_chroot' }] },
+};
+
 /** In the root of each container that operations are tried in. */
 export const OPERATION_FILES: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
